@@ -22,6 +22,7 @@ pub mod replay_diff;
 mod replay_inputs;
 mod replay_sink;
 pub mod sealed_folder;
+pub mod sealed_run;
 mod verified;
 pub mod verified_artifact;
 pub mod verify;

@@ -44,8 +44,25 @@ pub fn declaration_in(path: &Path) -> Option<PathBuf> {
 /// # Errors
 /// If there is something at `out`, or it cannot be written.
 pub fn write(out: &Path, subject: &ResolvedSubject, declaration: &Declaration) -> Result<(), FileError> {
-    let make = |folder: &Path| fs::DirBuilder::new().mode(0o755).create(folder).at("create the folder", folder);
     make(out)?;
+    write_sources(out, subject)?;
+    // Without this last file the folder is none.
+    let mut sealed = json_out::to_pretty(declaration);
+    sealed.push(b'\n');
+    fsx::write_once(&out.join(SEALED_DECLARATION), &sealed)?;
+    fsx::sync_dir(out)?;
+    fsx::sync_dir(fsx::folder_of(out))
+}
+
+fn make(folder: &Path) -> Result<(), FileError> {
+    fs::DirBuilder::new().mode(0o755).create(folder).at("create the folder", folder)
+}
+
+/// Writes what a declaration is sealed from into the folder `out`, which is there: all but the declaration itself.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_sources(out: &Path, subject: &ResolvedSubject) -> Result<(), FileError> {
     let content = out.join(CONTENT);
     make(&content)?;
     let mut listed = Vec::new();
@@ -69,13 +86,7 @@ pub fn write(out: &Path, subject: &ResolvedSubject, declaration: &Declaration) -
     let inputs = SealedInputs { schema_version: SEALED_INPUTS_SCHEMA.to_owned(), documents: listed };
     fsx::write_once(&out.join(INPUTS), &json_out::to_pretty(&inputs))?;
     fsx::sync_dir(&content)?;
-    fsx::sync_dir(out)?;
-    // Without this last file the folder is none.
-    let mut sealed = json_out::to_pretty(declaration);
-    sealed.push(b'\n');
-    fsx::write_once(&out.join(SEALED_DECLARATION), &sealed)?;
-    fsx::sync_dir(out)?;
-    fsx::sync_dir(fsx::folder_of(out))
+    fsx::sync_dir(out)
 }
 
 /// What a sealed declaration was sealed from, out of its folder.

@@ -8,20 +8,21 @@ use super::diff_runs::failure;
 use super::exit::{Exit, Failure, OrFail};
 use super::ui::Ui;
 use crate::base::fsx::IoContext;
+use crate::bundle::sealed_run::is_sealed_run;
 use crate::diff;
 use crate::record::layout;
 
 /// Group runs by what they declared, and report attempts that disagree.
 ///
-/// Every bundle is verified first. Exit 0 if no two attempts of one declaration disagree in a verdict, 1 if some do, 4
-/// if a bundle is invalid. Runs that are not finished are left out and listed.
+/// Bundles are verified first, and folders of `identity seal` are held to their digests. Exit 0 if no two attempts of one declaration
+/// disagree in a verdict or an output, 1 if some do, 4 if a bundle or folder is invalid. Runs that are not finished are left out and listed.
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["out", "bundles"])))]
 pub(super) struct AttemptsArgs {
-    /// Every bundle below this output root.
+    /// Every bundle, and every folder of `identity seal`, in this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Folders of the bundles.
+    /// Folders of bundles, or of `identity seal`.
     #[arg(value_name = "BUNDLE")]
     bundles: Vec<PathBuf>,
     /// Answer in JSON.
@@ -46,7 +47,7 @@ pub(super) fn run(args: &AttemptsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
         Exit::BundleInvalid
     } else if !report.agree {
         Exit::Mismatch
-    } else if report.groups.is_empty() {
+    } else if report.groups.is_empty() && report.sealed.is_empty() {
         ui.remark("there is no finished run to look at");
         Exit::NothingRan
     } else {
@@ -61,7 +62,7 @@ fn below(out: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in entries {
         let path = entry.at("list the folder", out).or_fail(Exit::Usage)?.path();
         let has = |name: &str| path.join(name).is_file();
-        if has(layout::ARTIFACT_INDEX) || has(layout::RUN_STATUS) {
+        if has(layout::ARTIFACT_INDEX) || has(layout::RUN_STATUS) || is_sealed_run(&path) {
             found.push(path);
         }
     }

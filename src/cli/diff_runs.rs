@@ -22,9 +22,9 @@ use crate::review;
 /// Compare two runs: what they declared differently, which verdicts differ, and what could explain each.
 ///
 /// Each side is a bundle's folder, an output root, a promotion packet, or a declaration (a run's, or another system's: its document,
-/// its sealed file, or the folder that `identity declare --out` wrote). Bundles are verified first; a
-/// packet is verified against its bundle where that is found. Exit 0 if both declare materially the same and no verdict
-/// differs, 1 if not, 8 if nothing differs and declarations of other systems leave items open, 4 if a bundle, packet or declaration is invalid.
+/// its sealed file, or the folder that `identity declare --out` or `identity seal` wrote). Bundles are verified first; a
+/// packet is verified against its bundle where that is found; of sealed commands the outputs are compared too. Exit 0 if both declare
+/// materially the same and no verdict and no output differs, 1 if not, 8 if nothing differs and declarations of other systems leave items open, 4 if a bundle, packet or declaration is invalid.
 #[derive(Debug, Args)]
 pub(super) struct DiffRunsArgs {
     /// The first side.
@@ -66,7 +66,8 @@ pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let mut report = compare(&a, &b).map_err(failure)?;
     give_opinions(&mut report, &a, &b)?;
     let declared = &report.declarations;
-    let open = declared.leave_open();
+    let outputs_differ = report.outputs.as_ref().is_some_and(|outputs| outputs.differing > 0);
+    let open = declared.leave_open() && !outputs_differ;
     let exit = match (report.same, declared.materially_equal) {
         (true, _) => Exit::Done,
         // Nothing differs in what is declared, and what is open might.

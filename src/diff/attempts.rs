@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::DiffError;
 use super::rows::{self, RowKey};
 use super::verdicts::{self, LANES};
+use super::{DiffError, attempts_sealed};
 use crate::base::digest::{Digest, Hasher};
 use crate::base::printable::{Lines, path_text};
 use crate::base::threads;
@@ -44,14 +44,25 @@ pub fn attempts(paths: &[impl AsRef<Path> + Sync]) -> Result<Attempts, DiffError
     let mut groups: BTreeMap<Option<Digest>, Vec<AttemptRead>> = BTreeMap::new();
     let mut left_out = Vec::new();
     let mut seen = BTreeSet::new();
-    let read = threads::each(paths.len(), |place| read(paths[place].as_ref()));
+    let is_sealed = |path: &Path| bundle::sealed_run::is_sealed_run(path);
+    let (sealed, paths): (Vec<&Path>, Vec<&Path>) = paths.iter().map(AsRef::as_ref).partition(|path| is_sealed(path));
+    let mut sealed_read = Vec::new();
+    let mut known = BTreeSet::new();
+    for (path, read) in sealed.iter().zip(threads::each(sealed.len(), |place| attempts_sealed::read(sealed[place]))) {
+        match read {
+            Ok(_) if !known.insert(path.canonicalize().ok()) => {}
+            Ok(one) => sealed_read.push(one),
+            Err(left) => left_out.push(left),
+        }
+    }
+    let read = threads::each(paths.len(), |place| read(paths[place]));
     for (path, read) in paths.iter().zip(read) {
         match read {
             // An output root leads to one of its own bundles.
             Ok(attempt) if !seen.insert(attempt.folder.clone()) => {}
             Ok(attempt) => groups.entry(attempt.identity).or_default().push(attempt),
             Err(DiffError::Refused(refused)) => {
-                let path = path.as_ref().display().to_string();
+                let path = path.display().to_string();
                 left_out.push(LeftOut { path, why: refused.to_string(), unfinished: refused.is_unfinished() });
             }
             Err(other) => return Err(other),
@@ -60,8 +71,10 @@ pub fn attempts(paths: &[impl AsRef<Path> + Sync]) -> Result<Attempts, DiffError
     left_out.sort_by(|a, b| a.path.cmp(&b.path));
     let groups = groups.into_iter().map(|(identity, attempts)| group(identity, attempts));
     let groups = groups.collect::<Result<Vec<_>, _>>()?;
-    let agree = groups.iter().all(|group| group.disagreements == 0);
-    Ok(Attempts { schema_version: ATTEMPTS_SCHEMA, agree, groups, left_out })
+    let sealed = attempts_sealed::groups(sealed_read);
+    let agree =
+        groups.iter().all(|group| group.disagreements == 0) && sealed.iter().all(|group| group.disagreements == 0);
+    Ok(Attempts { schema_version: ATTEMPTS_SCHEMA, agree, groups, sealed, left_out })
 }
 
 fn verify(path: &Path) -> Result<Verified<Bundle>, DiffError> {
@@ -265,6 +278,7 @@ pub fn render(report: &Attempts) -> Lines {
             out.line("  same declaration, different verdicts: evidence of nondeterminism, or of an influence that is not declared");
         }
     }
+    report.sealed.iter().for_each(|group| attempts_sealed::render(&mut out, group));
     for left in &report.left_out {
         let kind = if left.unfinished { "unfinished" } else { "invalid" };
         out.line(format!("left out, {kind}: {}: {}", &left.path, &left.why));

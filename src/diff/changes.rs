@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::names::parts_of;
+use super::system_changes::{NamedChange, SystemSides};
 use crate::record::identity::{Declaration, RUN_KIND};
 use crate::record::run_diff::{Change, DifferingItem, PartDiff, RowReach};
 
@@ -62,10 +63,18 @@ const SYSTEM_FACTS: [&str; 8] = [
 pub(super) fn gather(a: &Declaration, b: &Declaration, parts: &[PartDiff]) -> Vec<ReachingChange> {
     let items: Vec<&DifferingItem> = parts.iter().flat_map(|part| &part.items).filter(|item| item.material).collect();
     let sides = DeclarationSides { a, b, items: &items };
+    let system = SystemSides { a, b, items: &items };
+    let sorted = items.iter().flat_map(|item| {
+        let found = if a.kind == RUN_KIND {
+            vec![sides.of_run(item)]
+        } else {
+            let changes = system.of(item).into_iter();
+            changes.map(|NamedChange { id, what }| (id, Some(what), ReachClass::All)).collect()
+        };
+        found.into_iter().map(move |found| (item, found))
+    });
     let mut changes: Vec<ReachingChange> = Vec::new();
-    for item in &items {
-        let (mut id, what, class) =
-            if a.kind == RUN_KIND { sides.of_run(item) } else { (item.pointer.clone(), None, ReachClass::All) };
+    for (item, (mut id, what, class)) in sorted {
         // An element that was taken out of a list and one that was put in can have the same place, each on its side.
         let alone = id == item.pointer && item.a.is_none();
         if alone && changes.iter().any(|known| known.change.id == id) {

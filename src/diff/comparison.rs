@@ -8,7 +8,7 @@ use super::kinds::{DeploymentComparison, UncomparedParts};
 use super::launcher_words;
 use super::side::ComparedSide;
 use super::verdicts::{self, DifferingRow};
-use super::{DiffError, declarations, kinds, row_provenance, text_lines};
+use super::{DiffError, declarations, kinds, outputs, row_provenance, text_lines};
 use crate::bundle::{Bundle, Verified};
 use crate::record::identity::DeclarationPart;
 use crate::record::outcome::Lane;
@@ -53,22 +53,31 @@ fn compare_as(a: &ComparedSide, b: &ComparedSide, accept_absent: bool) -> Result
         }
     }
     let verdicts = compare_verdicts(a, b, changes.as_deref())?;
+    let outputs = a.sealed.as_ref().zip(b.sealed.as_ref());
+    let outputs = outputs.map(|(a, b)| outputs::compare(a, b, changes.as_deref().unwrap_or_default()));
+    let outputs_same = outputs.as_ref().is_none_or(|outputs| outputs.differing == 0);
     // Between declarations alone there are no verdicts to differ.
     let verdicts_same = match &verdicts.not_compared {
         None => {
             verdicts.differing == 0 && verdicts.lanes.iter().all(|lane| lane.a_rows.is_some() == lane.b_rows.is_some())
         }
-        Some(_) => [a, b].into_iter().any(|side| side.side.source == SourceKind::Declaration),
+        Some(_) => [a, b].into_iter().any(is_declared),
     };
     Ok(RunDiff {
         schema_version: RUN_DIFF_SCHEMA,
-        same: declarations.materially_equal == Some(true) && complete && verdicts_same,
+        same: declarations.materially_equal == Some(true) && complete && verdicts_same && outputs_same,
         a: a.side.clone(),
         b: b.side.clone(),
         declarations,
         changes: changes.unwrap_or_default().into_iter().map(|grouped| grouped.change).collect(),
         verdicts,
+        outputs,
     })
+}
+
+/// Whether a side has no verdicts at all.
+fn is_declared(side: &ComparedSide) -> bool {
+    matches!(side.side.source, SourceKind::Declaration | SourceKind::Sealed)
 }
 
 fn compare_declarations(a: &ComparedSide, b: &ComparedSide) -> Declarations {
@@ -139,7 +148,7 @@ fn compare_verdicts(
         unlisted: 0,
     };
     let (Some(bundle_a), Some(bundle_b)) = (&a.bundle, &b.bundle) else {
-        let declared = [a, b].into_iter().any(|side| side.side.source == SourceKind::Declaration);
+        let declared = [a, b].into_iter().any(is_declared);
         return Ok(not_compared(if declared {
             "a declaration has no verdicts"
         } else {

@@ -11,7 +11,7 @@ use crate::base::json_out;
 use crate::identity::immaterial::{ImmaterialItem, immaterial_items};
 use crate::identity::{Difference, absences, differences};
 use crate::record::identity::{Declaration, DeclarationPart, RUN_KIND, SYSTEM_DECLARATION_SCHEMA_V2};
-use crate::record::run_diff::{DifferingItem, PartDiff, ShownValue, Unstated};
+use crate::record::run_diff::{DifferingItem, InnerDifferences, PartDiff, ShownValue, Unstated};
 
 /// Items of a run's declaration that cannot affect a verdict, with everything below them. `SPEC.md` publishes the list;
 /// every other item is material. Of another system's declaration every item is that it does not list itself.
@@ -79,6 +79,7 @@ fn items([one, other]: [&Declaration; 2], part: DeclarationPart, [a, b]: [&Value
             a: difference.declared.map(shown),
             b: difference.found.map(shown),
             lines: Vec::new(),
+            within: InnerDifferences::default(),
             material: is_material(&difference.pointer),
             pointer: difference.pointer,
             b_pointer: difference.found_at,

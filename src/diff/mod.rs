@@ -4,14 +4,17 @@
 //! bundle is compared only after it was verified; rows pass by as streams and are never held whole.
 
 mod attempts;
+mod attempts_sealed;
 mod changes;
 mod comparison;
 mod declarations;
 mod explain;
+mod inner;
 mod join;
 mod kinds;
 mod launcher_words;
 mod names;
+mod outputs;
 mod phrases;
 pub mod render_markdown;
 pub mod render_text;
@@ -19,6 +22,7 @@ mod row_provenance;
 mod rows;
 mod shown;
 mod side;
+mod system_changes;
 mod text_lines;
 mod verdicts;
 

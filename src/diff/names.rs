@@ -1,5 +1,6 @@
 //! What the items of a declaration are called before people.
 
+use crate::identity::external::ADDED_BY_SEALING;
 use crate::record::identity::RUN_KIND;
 
 /// The item at `pointer` of a declaration of this kind, in words.
@@ -51,6 +52,16 @@ fn plain(parts: &[&str]) -> String {
 
 /// `artifact: tools, `propose_refund``. What the format calls by a name are words; what people call by one stays as it is.
 fn of_system(parts: &[&str]) -> String {
+    match parts {
+        ["artifact", ADDED_BY_SEALING, "inputs", name, ..] => return format!("the input `{name}`"),
+        ["artifact", ADDED_BY_SEALING, "command", "argv", place] => return format!("the command line, word {place}"),
+        ["artifact", ADDED_BY_SEALING, "command", "executable", ..] => return "the file that is executed".to_owned(),
+        ["runtime", ADDED_BY_SEALING, "files", path, ..] => return format!("`{path}` of the runtime"),
+        ["runtime", ADDED_BY_SEALING, "links", path, ..] => return format!("the link `{path}` of the runtime"),
+        ["runtime", ADDED_BY_SEALING, "environment", name, ..] => return format!("the environment variable `{name}`"),
+        ["runtime", ADDED_BY_SEALING, rest @ ..] => return format!("as the command was started: {}", words(rest)),
+        _ => {}
+    }
     let own = match parts {
         ["artifact", "model" | "parameters", ..]
         | ["artifact", "build", "lock" | "image", ..]
@@ -64,8 +75,10 @@ fn of_system(parts: &[&str]) -> String {
     };
     let (ours, theirs) = parts.split_at(own.min(parts.len()));
     // Where a JSON file stands, what it holds counts.
-    let theirs = if let ["json", "members", rest @ ..] = theirs { rest } else { theirs };
-    let theirs = theirs.iter().map(|name| format!(", `{name}`"));
+    let file = theirs.windows(2).position(|two| two == ["json", "members"]);
+    let is_of_file = |place: usize| file.is_some_and(|file| place == file || place == file + 1);
+    let theirs = theirs.iter().enumerate().filter(|(place, _)| !is_of_file(*place));
+    let theirs = theirs.map(|(_, name)| format!(", `{name}`"));
     format!("{}{}", plain(ours), theirs.collect::<String>())
 }
 
@@ -116,6 +129,7 @@ mod tests {
             ("/artifact/tools/propose_refund", "artifact: tools, `propose_refund`"),
             ("/artifact/conversation/0/text", "artifact: conversation, `0`, `text`"),
             ("/runtime/other/OPENBLAS_CORETYPE", "runtime: other, `OPENBLAS_CORETYPE`"),
+            ("/artifact/parameters/other/app/json/members/top", "artifact: parameters, other, `app`, `top`"),
             ("/policy/escalation", "policy: escalation"),
             ("/history", "the history part"),
         ] {

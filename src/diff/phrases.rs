@@ -5,8 +5,8 @@ use crate::record::open_word::OpenWord;
 use crate::record::opinions::Opinions;
 use crate::record::outcome::Decision;
 use crate::record::run_diff::{
-    Change, Comparability, Declarations, DifferingItem, ExplanationGrade, Flip, FlipOpinions, LaneDiff, RowInput,
-    RowVerdict, RunDiff, ShownValue,
+    Change, Comparability, Declarations, DifferingItem, Explanation, ExplanationGrade, Flip, FlipOpinions,
+    InnerDifference, LaneDiff, OutputComparison, RowInput, RowVerdict, RunDiff, ShownValue,
 };
 
 /// How many rows that differ a text lists. JSON lists more.
@@ -22,6 +22,14 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 /// The first answer: are both the same?
 pub(super) fn headline(diff: &RunDiff) -> String {
     let declared = declared(&diff.declarations, &diff.changes);
+    if let Some(outputs) = &diff.outputs {
+        let differ = match outputs.differing {
+            0 => format!("{} alike", counted(outputs.same, "output")),
+            1 => "1 output differs".to_owned(),
+            n => format!("{n} outputs differ"),
+        };
+        return format!("{declared}; {differ}");
+    }
     let verdicts = match (&diff.verdicts.not_compared, diff.verdicts.differing) {
         (Some(why), _) => format!("verdicts not compared: {why}"),
         (None, 0) => "no verdict differs".to_owned(),
@@ -172,6 +180,70 @@ fn lines(opinions: Option<&Opinions>) -> Vec<(&'static str, String)> {
     let why = opinions.why.clone().map(|why| ("why", why));
     let lines = [why, model.map(|model| ("model", model)), Some(("so", opinions.sentence.clone()))];
     lines.into_iter().flatten().map(|(who, text)| (who, printable(&text).into_owned())).collect()
+}
+
+/// An output, short.
+pub(super) fn output(value: Option<&serde_json::Value>) -> String {
+    let Some(value) = value else { return "absent".to_owned() };
+    let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
+    let number = |name: &str| value.get(name).and_then(serde_json::Value::as_i64);
+    if let Some(digest) = text("digest") {
+        let executable = if value.get("executable").is_some() { ", executable" } else { "" };
+        let bytes = counted(number("bytes").unwrap_or_default().unsigned_abs(), "byte");
+        return format!("sha256:{} ({bytes}{executable})", short(digest.strip_prefix("sha256:").unwrap_or(digest)));
+    }
+    if let Some(link) = text("link") {
+        return format!("a link to `{}`", printable(link));
+    }
+    if let Some(why) = text("refused") {
+        return format!("not taken ({})", printable(why));
+    }
+    match (number("code"), number("signal")) {
+        (Some(code), _) => format!("exited with {code}"),
+        (None, Some(signal)) => format!("ended by signal {signal}"),
+        (None, None) => printable(value.as_str().unwrap_or_default()).into_owned(),
+    }
+}
+
+/// A place within a file or folder: `app.json /temperature: 0.1 -> 0.2`.
+pub(super) fn inner(one: &InnerDifference) -> String {
+    let file = one.file.as_ref().map(|file| format!("`{}`", printable(file)));
+    let pointer = one
+        .pointer
+        .as_ref()
+        .map(|pointer| if pointer.is_empty() { "as a whole".into() } else { printable(pointer).into_owned() });
+    let there = one.b_pointer.as_ref().map(|there| format!("(in B {})", printable(there)));
+    let place: Vec<String> = [file, pointer, there].into_iter().flatten().collect();
+    let shown = if one.a.is_none() && one.b.is_none() {
+        String::new()
+    } else {
+        format!(": {} -> {}", self::value(one.a.as_ref()), self::value(one.b.as_ref()))
+    };
+    format!("{}{shown}", place.join(" "))
+}
+
+/// What can be said of an output that differs.
+pub(super) fn output_explanation(outputs: &OutputComparison, explanation: &Explanation, changes: &[Change]) -> String {
+    let names: Vec<String> = explanation
+        .candidates
+        .iter()
+        .map(|id| changes.iter().find(|change| change.id == *id).map_or(id.as_str(), |change| &change.what))
+        .map(|name| printable(name).into_owned())
+        .collect();
+    let names = names.join("; ");
+    match explanation.finding {
+        ExplanationGrade::OnlyDifference => format!("the only declared difference: {names}"),
+        ExplanationGrade::Candidates | ExplanationGrade::NoneReaches => {
+            format!("could be explained by any of: {names}")
+        }
+        ExplanationGrade::NothingDeclared => format!(
+            "same declaration, different output: evidence of what it does not hold: {}",
+            printable(&outputs.not_held.join(", "))
+        ),
+        ExplanationGrade::Unknown => {
+            "what was read may have changed meanwhile (drift), so nothing can be said".to_owned()
+        }
+    }
 }
 
 /// A row's name: its id, and what tells it apart from its like.

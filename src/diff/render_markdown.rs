@@ -2,7 +2,7 @@
 
 use super::phrases::{self, MAX_PRINTED, SaidOfBoth};
 use crate::record::identity::RUN_KIND;
-use crate::record::run_diff::{ExplanationGrade, RunDiff, Side};
+use crate::record::run_diff::{ExplanationGrade, InnerDifferences, RunDiff, Side};
 
 /// The comparison as Markdown (CommonMark with tables).
 pub fn render(diff: &RunDiff) -> String {
@@ -19,6 +19,7 @@ pub fn render(diff: &RunDiff) -> String {
     }
     declarations(&mut out, diff);
     verdicts(&mut out, diff);
+    outputs(&mut out, diff);
     out
 }
 
@@ -58,9 +59,13 @@ fn declarations(out: &mut String, diff: &RunDiff) {
         };
         let there = item.b_pointer.as_ref().map(|there| format!(" (in B {})", code(there))).unwrap_or_default();
         out.push_str(&format!(
-            "| {}<br>{}{there} | {} | {} | {mark} |\n",
+            "| {}<br>{}{there}{} | {} | {} | {mark} |\n",
             escape(&item.name),
             code(&item.pointer),
+            Some(within(&item.within))
+                .filter(|places| !places.is_empty())
+                .map(|places| format!("<br>{places}"))
+                .unwrap_or_default(),
             code(&phrases::value(item.a.as_ref())),
             code(&phrases::value(item.b.as_ref())),
         ));
@@ -98,6 +103,41 @@ fn verdicts(out: &mut String, diff: &RunDiff) {
         let more = phrases::counted(diff.verdicts.differing - printed, "more row");
         out.push_str(&format!("\nand {more}\n"));
     }
+}
+
+fn outputs(out: &mut String, diff: &RunDiff) {
+    let Some(outputs) = &diff.outputs else { return };
+    out.push_str(&format!("\n#### Outputs\n\n{} alike, {} different\n", outputs.same, outputs.differing));
+    let Some(first) = outputs.outputs.first() else { return };
+    let said = phrases::output_explanation(outputs, &first.explanation, &diff.changes);
+    out.push_str(&format!("\n**{}**\n\n| output | A | B | where |\n|---|---|---|---|\n", escape(&said)));
+    for one in outputs.outputs.iter().take(MAX_PRINTED) {
+        out.push_str(&format!(
+            "| {} | {} | {} | {} |\n",
+            code(&one.output),
+            escape(&phrases::output(one.a.as_ref())),
+            escape(&phrases::output(one.b.as_ref())),
+            within(&one.within),
+        ));
+    }
+    let printed = outputs.outputs.len().min(MAX_PRINTED) as u64;
+    if outputs.differing > printed {
+        out.push_str(&format!("\nand {}\n", phrases::counted(outputs.differing - printed, "more output")));
+    }
+}
+
+/// The places within a file or folder, in lines of a cell.
+fn within(found: &InnerDifferences) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for one in found.within.iter().take(MAX_PRINTED) {
+        lines.extend(Some(escape(&phrases::inner(one))).filter(|place| !place.is_empty()));
+        lines.extend(one.lines.iter().map(|line| code(&format!("{} {}", line.side.sign(), line.text))));
+    }
+    let more = found.within.len().saturating_sub(MAX_PRINTED) as u64 + found.within_unlisted;
+    if more > 0 {
+        lines.push(format!("and {}", phrases::counted(more, "more place")));
+    }
+    lines.join("<br>")
 }
 
 /// What is said of a row, in lines of a cell.

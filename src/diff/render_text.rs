@@ -3,7 +3,7 @@
 use super::phrases::{self, MAX_PRINTED, SaidOfBoth};
 use crate::base::printable::Lines;
 use crate::record::identity::RUN_KIND;
-use crate::record::run_diff::{DifferingItem, RunDiff, Side};
+use crate::record::run_diff::{DifferingItem, InnerDifferences, RunDiff, Side};
 
 /// The comparison as plain text.
 pub fn render(diff: &RunDiff) -> String {
@@ -66,6 +66,7 @@ pub(crate) fn lines(diff: &RunDiff) -> Lines {
         }
     }
     verdicts(&mut out, diff);
+    outputs(&mut out, diff);
     out.0
 }
 
@@ -98,6 +99,50 @@ fn item(out: &mut IndentedLines, item: &DifferingItem) {
         None => out.line(6, &item.pointer),
     }
     item.lines.iter().for_each(|line| out.line(6, &format!("{} {}", line.side.sign(), line.text)));
+    within(out, 6, &item.within);
+}
+
+fn within(out: &mut IndentedLines, level: usize, found: &InnerDifferences) {
+    for one in found.within.iter().take(MAX_PRINTED) {
+        let place = phrases::inner(one);
+        if !place.is_empty() {
+            out.line(level, &place);
+        }
+        one.lines.iter().for_each(|line| out.line(level, &format!("{} {}", line.side.sign(), line.text)));
+    }
+    let more = found.within.len().saturating_sub(MAX_PRINTED) as u64 + found.within_unlisted;
+    if more > 0 {
+        out.line(level, &format!("and {}", phrases::counted(more, "more place")));
+    }
+}
+
+fn outputs(out: &mut IndentedLines, diff: &RunDiff) {
+    let Some(outputs) = &diff.outputs else { return };
+    out.blank();
+    out.line(0, &format!("outputs   {} alike, {} different", outputs.same, outputs.differing));
+    let mut said = None;
+    for one in outputs.outputs.iter().take(MAX_PRINTED) {
+        out.line(
+            1,
+            &format!(
+                "{}: {} -> {}",
+                phrases::printable(&one.output),
+                phrases::output(one.a.as_ref()),
+                phrases::output(one.b.as_ref())
+            ),
+        );
+        within(out, 2, &one.within);
+        said = Some(phrases::output_explanation(outputs, &one.explanation, &diff.changes));
+    }
+    let printed = outputs.outputs.len().min(MAX_PRINTED) as u64;
+    if outputs.differing > printed {
+        out.line(
+            1,
+            &format!("and {}; --json lists them", phrases::counted(outputs.differing - printed, "more output")),
+        );
+    }
+    // All outputs of one command have the same explanation.
+    said.into_iter().for_each(|said| out.line(0, &said));
 }
 
 fn verdicts(out: &mut IndentedLines, diff: &RunDiff) {

@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::DiffError;
 use super::text_lines::TextSource;
+use crate::base::error_chain::error_chain;
 use crate::base::fsx;
 use crate::base::json;
+use crate::bundle::sealed_run::{self, SealedRun};
 use crate::bundle::{self, Bundle, Verified, sealed_folder};
 use crate::identity;
 use crate::plan::subject::{NamedRoots, SYSTEM_DECLARATION_SCHEMAS, read_declaration_file_with};
@@ -27,6 +29,8 @@ pub struct ComparedSide {
     pub(super) declaration: Option<Declaration>,
     pub(super) parts: Option<PartDigests>,
     pub(super) bundle: Option<Verified<Bundle>>,
+    /// Of a sealed command: its ending and its outputs.
+    pub(super) sealed: Option<SealedRun>,
     /// Where the bytes are whose digests the declaration gives.
     pub(super) contents: TextSource,
 }
@@ -53,6 +57,9 @@ pub fn open_with(path: &Path, roots: &NamedRoots) -> Result<ComparedSide, DiffEr
     if path.is_dir() && sealed_in.is_none() {
         return open_bundle(path, given);
     }
+    if sealed_in.is_some() && path.join(sealed_run::ENDING).exists() {
+        return open_sealed_run(path, given);
+    }
     let bytes = fsx::read_input(sealed_in.as_deref().unwrap_or(path), MAX_DOCUMENT_BYTES).map_err(DiffError::Read)?;
     let refuse = |reason: String| DiffError::Document { file: given.clone(), reason };
     let value = json::parse(&bytes).map_err(|error| refuse(format!("it is not acceptable JSON: {error}")))?;
@@ -72,13 +79,22 @@ pub fn open_with(path: &Path, roots: &NamedRoots) -> Result<ComparedSide, DiffEr
     }
     if value.get("digests").is_some() && value.get("identity").is_some() {
         let declaration = sealed(value).map_err(refuse)?;
-        let contents = sealed_in.map_or(TextSource::Nowhere, |_| TextSource::Folder(path.to_owned()));
+        let contents = sealed_in.map_or(TextSource::Nowhere, |_| TextSource::folder(path));
         return Ok(ComparedSide { contents, ..of_declaration(given, declaration) });
     }
     if SYSTEM_DECLARATION_SCHEMAS.contains(&schema) {
         return declare(path, given, roots);
     }
     Err(refuse("it is neither a bundle's folder, nor a promotion packet, nor a declaration".into()))
+}
+
+/// Opens what `identity seal` left of a command that ended.
+fn open_sealed_run(path: &Path, given: String) -> Result<ComparedSide, DiffError> {
+    let run = SealedRun::open(path)
+        .map_err(|error| DiffError::Document { file: given.clone(), reason: error_chain(&error) })?;
+    let mut opened = of_declaration(given, run.declaration.clone());
+    opened.side.source = SourceKind::Sealed;
+    Ok(ComparedSide { contents: TextSource::folder(path), sealed: Some(run), ..opened })
 }
 
 /// Declares what somebody describes of another system, with every file that the description names.
@@ -106,6 +122,7 @@ pub fn of_declaration(given: String, declaration: Declaration) -> ComparedSide {
         parts: Some(declaration.digests),
         declaration: Some(declaration),
         bundle: None,
+        sealed: None,
         contents: TextSource::Nowhere,
     }
 }
@@ -127,6 +144,7 @@ pub fn of_bundle(given: String, bundle: Verified<Bundle>) -> ComparedSide {
         parts: declaration.as_ref().map(|one| one.digests),
         declaration,
         bundle: Some(bundle),
+        sealed: None,
         contents: TextSource::Nowhere,
     }
 }
@@ -163,6 +181,7 @@ fn open_packet(path: &Path, given: String, packet: &PromotionPacket) -> Result<C
             declaration: None,
             parts: packet.identity_parts,
             bundle: None,
+            sealed: None,
             contents: TextSource::Nowhere,
         });
     };

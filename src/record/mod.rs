@@ -62,6 +62,7 @@ pub mod run_diff;
 pub mod run_identity;
 pub mod scan;
 pub mod schemas;
+pub mod sealed_folders;
 pub mod sealed_inputs;
 pub mod sealing;
 pub mod selftest;

@@ -35,6 +35,82 @@ pub struct RunDiff {
     pub changes: Vec<Change>,
     /// What differs in the verdicts.
     pub verdicts: VerdictComparison,
+    /// What differs in what two sealed commands came to. Absent: not both sides are sealed commands that ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<OutputComparison>,
+}
+
+/// The comparison of what two sealed commands came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OutputComparison {
+    /// How many outputs both have alike.
+    pub same: u64,
+    /// How many differ.
+    pub differing: u64,
+    /// Those that differ, by name; of very many only the first.
+    pub outputs: Vec<DifferingOutput>,
+    /// How many more there are than are listed.
+    pub unlisted: u64,
+    /// Whether something that either command read may have changed meanwhile; then no explanation is given.
+    pub drifted: bool,
+    /// What reached both commands and is neither fixed nor declared.
+    pub not_held: Vec<String>,
+}
+
+/// An output that differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DifferingOutput {
+    /// Its name: `exit`, `stdout`, `stderr`, `out/PATH`.
+    pub output: String,
+    /// What it is on the first side; absent if it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub a: Option<Value>,
+    /// What it is on the second side; absent if it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub b: Option<Value>,
+    /// Where the two differ within, as far as that can be told.
+    #[serde(flatten)]
+    pub within: InnerDifferences,
+    /// Which of the declared differences could explain it.
+    pub explanation: Explanation,
+}
+
+/// Where two files, or two folders, of which both sides hold the bytes differ within.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct InnerDifferences {
+    /// The places: members of JSON files, lines of texts, files of folders; of very many only the first. Empty: it could not be told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub within: Vec<InnerDifference>,
+    /// How many more there are than are listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub within_unlisted: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A place within a file or a folder in which two sides differ.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InnerDifference {
+    /// Path of the file below the folder. Absent: within a single file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// JSON pointer into the file. Absent: the file as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// JSON pointer into the file of the second side, if that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub b_pointer: Option<String>,
+    /// What it is on the first side; absent if it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub a: Option<ShownValue>,
+    /// What it is on the second side; absent if it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub b: Option<ShownValue>,
+    /// The first lines in which two texts differ.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<ChangedLine>,
 }
 
 /// One of the two things that are compared.
@@ -66,6 +142,8 @@ pub enum SourceKind {
     Packet,
     /// A declaration.
     Declaration,
+    /// What `identity seal` left: a declaration with the outputs of its command.
+    Sealed,
 }
 
 impl SourceKind {
@@ -75,6 +153,7 @@ impl SourceKind {
             Self::Bundle => "bundle",
             Self::Packet => "packet",
             Self::Declaration => "declaration",
+            Self::Sealed => "sealed",
         }
     }
 }
@@ -173,6 +252,9 @@ pub struct DifferingItem {
     /// The first lines in which two texts differ whose digests these are, where both sides hold the texts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<ChangedLine>,
+    /// Where the JSON files, or the folders, differ within whose digests these are, where both sides hold them.
+    #[serde(flatten)]
+    pub within: InnerDifferences,
     /// Whether it can affect a verdict, by the published rule; of another system, whether not both call it immaterial.
     pub material: bool,
 }

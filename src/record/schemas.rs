@@ -77,7 +77,8 @@ schemas! {
     "runtime_links", "runtime_links.json, and what `links build --json` prints";
     "runtime_results", "runtime_results.json";
     "schema_list", "what `schema --json` prints";
-    "sealed_inputs", "inputs.json, in the folder that `identity declare --out` writes";
+    "sealed_folders", "folders.json, in the folder that `identity seal` writes";
+    "sealed_inputs", "inputs.json, in the folders that `identity declare --out` and `identity seal` write";
     "selftest", "what `selftest --json` prints";
     "statement", "what `statement` prints, and `attest` signs";
     "status", "what `status --json` prints";

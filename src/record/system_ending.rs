@@ -8,10 +8,11 @@ use crate::base::digest::Digest;
 pub const SYSTEM_ENDING_SCHEMA: &str = "sandproof.system_ending.v1";
 
 /// How a sealed command ended, and by what it was held.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SystemEnding {
     /// The document's format: always `sandproof.system_ending.v1`.
-    pub schema_version: &'static str,
+    pub schema_version: String,
     /// The identity of the declaration beside it, `identity.json`.
     pub identity: Digest,
     /// How the command ended.
@@ -34,6 +35,7 @@ pub struct SystemEnding {
 
 /// How a command ended. One of the two is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CommandEnd {
     /// Its exit code. Null: a signal ended it.
     pub code: Option<i32>,
@@ -50,6 +52,7 @@ impl CommandEnd {
 
 /// An item whose bytes were not held to the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DriftedItem {
     /// JSON pointer of where the document names it.
     pub pointer: String,
@@ -61,6 +64,7 @@ pub struct DriftedItem {
 
 /// By what the files of an item were held, as counts of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HeldBy {
     /// JSON pointer of where the document names it.
     pub pointer: String,
@@ -77,7 +81,8 @@ pub struct HeldBy {
 }
 
 /// What a sealed command wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SealedOutputs {
     /// Standard output, in `stdout`.
     pub stdout: OutputDigest,
@@ -88,7 +93,8 @@ pub struct SealedOutputs {
 }
 
 /// A file that the command wrote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OutputDigest {
     /// SHA-256 of its bytes.
     pub sha256: Digest,
@@ -98,6 +104,7 @@ pub struct OutputDigest {
 
 /// A folder that the command filled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OutputFolder {
     /// The folder's digest, as SPEC.md 8.6 has it. Null: it has none.
     pub folder: Option<Digest>,

@@ -57,6 +57,14 @@ pub enum SealError {
         /// What was tried, and what the operating system said.
         step: String,
     },
+    /// What the document's own digest is of has changed before it was sealed.
+    #[error("`{pointer}`: `{}` changed while it was read; seal again when nothing writes to it", path.display())]
+    Changed {
+        /// JSON pointer into the document.
+        pointer: String,
+        /// Where it lies.
+        path: PathBuf,
+    },
     /// Building the sealed root failed.
     #[error("could not {step} `{about}` of the sealed root: {why}")]
     Root {

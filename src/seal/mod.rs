@@ -6,6 +6,7 @@
 //! process starts the *command*, confined by that root, by a filter of system calls and by Landlock. When the command has ended, the first
 //! process kills whatever is left, takes what was written to `/out`, and goes, and the namespaces with it.
 
+mod connection;
 mod error;
 #[cfg(target_os = "linux")]
 mod linux;

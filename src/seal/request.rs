@@ -5,8 +5,10 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::connection::{DeclaredConnection, declared_connections};
 use super::error::SealError;
 use crate::base::canon;
+use crate::base::digest::Digest;
 use crate::base::fsx;
 use crate::identity::seal::DeclarationParts;
 use crate::plan::subject::ResolvedSubject;
@@ -29,6 +31,8 @@ pub struct ReadableItem {
     /// Whether it belongs to the runtime, and so stands inside where it is on the host, with the links that lead to it; else it
     /// is an input below [`INPUTS_AT`].
     pub is_runtime: bool,
+    /// The digest that the document's own item has of it, if it has one.
+    pub stated: Option<Digest>,
 }
 
 impl ReadableItem {
@@ -53,6 +57,10 @@ pub struct SealRequest {
     pub environment: Vec<(String, Option<OsString>)>,
     /// The command and its arguments.
     pub command: Vec<OsString>,
+    /// What standard input reads: a plain file among the inputs, by its path relative to the document. `None`: the null device.
+    pub stdin: Option<String>,
+    /// The connections that the command is handed, from descriptor [`FIRST_DESCRIPTOR`](super::connection::FIRST_DESCRIPTOR) on.
+    pub connections: Vec<DeclaredConnection>,
 }
 
 impl SealRequest {
@@ -72,13 +80,16 @@ impl SealRequest {
         let folder = fsx::folder_of(document);
         let (mut items, names) = named_in_other(&parts, folder)?;
         for file in &subject.files {
-            if !items.iter().any(|item| !item.is_runtime && item.name == file.path) {
+            let stated = Some(file.digest);
+            if let Some(known) = items.iter_mut().find(|item| !item.is_runtime && item.name == file.path) {
+                known.stated = stated;
+            } else {
                 let (pointer, name) = (file.pointer.clone(), file.path.clone());
                 let host = match subject.format {
                     SubjectFormat::First => folder.join(&name),
                     SubjectFormat::Second => file.host_path.clone().unwrap_or_else(|| folder.join(&name)),
                 };
-                items.push(ReadableItem { pointer, host, name, is_runtime: false });
+                items.push(ReadableItem { pointer, host, name, is_runtime: false, stated });
             }
         }
         let mut environment: Vec<_> = names.into_iter().map(|name| (name.clone(), variable(&name))).collect();
@@ -91,8 +102,55 @@ impl SealRequest {
             parts,
             items,
             environment,
-            command: command.to_vec(),
+            command: command_of(&subject.parts[0], command)?,
+            stdin: stdin_of(&subject.parts[1])?,
+            connections: declared_connections(&subject.parts[1])?,
         })
+    }
+}
+
+/// The command: what was typed, or what the document states at `/artifact/command`, which has to be the same if there are both.
+///
+/// # Errors
+/// If there is none, or there are two.
+fn command_of(artifact: &Map<String, Value>, typed: &[OsString]) -> Result<Vec<OsString>, SealError> {
+    let at = "/artifact/command";
+    let stated = artifact.get("command").and_then(Value::as_array);
+    let stated: Option<Vec<OsString>> =
+        stated.map(|words| words.iter().filter_map(Value::as_str).map(OsString::from).collect());
+    match stated {
+        None if typed.is_empty() => {
+            let remedy = "state it there as a list of texts, or write it behind `--`";
+            Err(SealError::request(at, "the document states no command".to_owned(), remedy))
+        }
+        Some(stated) if typed.is_empty() => Ok(stated),
+        Some(stated) if stated != typed => {
+            let shown = |words: &[OsString]| format!("{words:?}");
+            let found =
+                format!("the document states {}, and what is to be executed is {}", shown(&stated), shown(typed));
+            Err(SealError::request(at, found, "leave out what stands behind `--`, or change the document"))
+        }
+        Some(_) | None => Ok(typed.to_vec()),
+    }
+}
+
+/// What `/runtime/other/stdin` names.
+///
+/// # Errors
+/// What is neither a text nor `{"none": why}`.
+fn stdin_of(runtime: &Map<String, Value>) -> Result<Option<String>, SealError> {
+    let stated = runtime.get("other").and_then(|other| other.get("stdin"));
+    match stated {
+        None => Ok(None),
+        Some(Value::String(name)) if Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) => {
+            Ok(Some(name.clone()))
+        }
+        Some(Value::Object(members)) if members.len() == 1 && members.contains_key("none") => Ok(None),
+        Some(other) => Err(SealError::request(
+            "/runtime/other/stdin",
+            format!("`{other}` is not the plain relative path of an input"),
+            "name a declared input by its path relative to the document, or write {\"none\": why}",
+        )),
     }
 }
 
@@ -134,7 +192,7 @@ fn named_in_other(parts: &DeclarationParts, folder: &Path) -> Result<(Vec<Readab
                 "name inputs relative to the document, without `..`; absolute paths belong to /runtime/other/read";
             return Err(SealError::request(at, found, remedy));
         }
-        items.push(ReadableItem { pointer: at, host: folder.join(&name), name, is_runtime: false });
+        items.push(ReadableItem { pointer: at, host: folder.join(&name), name, is_runtime: false, stated: None });
     }
     for (at, name) in texts(&parts.runtime, "runtime", "read")? {
         let path = PathBuf::from(&name);
@@ -147,7 +205,7 @@ fn named_in_other(parts: &DeclarationParts, folder: &Path) -> Result<(Vec<Readab
                 "name files of the runtime by their absolute paths, without `..`",
             ));
         }
-        items.push(ReadableItem { pointer: at, host: path, name, is_runtime: true });
+        items.push(ReadableItem { pointer: at, host: path, name, is_runtime: true, stated: None });
     }
     let names = texts(&parts.runtime, "runtime", "environment")?;
     for (at, name) in &names {

@@ -14,7 +14,8 @@ mod walk;
 
 pub use answer::{FolderDigest, FolderError};
 pub use links::LeavingLinks;
-pub use walk::{FolderSink, NoCopy, digest_file, digest_opened, folder_digest};
+pub use row::{DigestedEntry, digest_of_rows};
+pub use walk::{FolderSink, NoCopy, digest_file, digest_opened, folder_digest, folder_rows};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The rows that a folder's digest is made of.
 
+use std::collections::BTreeMap;
+
 use crate::base::digest::{Digest, Hasher};
 
 /// What the digested bytes begin with. 1: first release.
@@ -7,7 +9,7 @@ pub(super) const FORMAT: &str = "sandproof.folder.v1\n";
 
 /// An entry of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum DigestedEntry {
+pub enum DigestedEntry {
     /// A folder, empty or not.
     Folder,
     /// A plain file.
@@ -28,7 +30,7 @@ pub(super) enum DigestedEntry {
 
 /// Adds the row of one entry: each field as its length in decimal, a colon, its bytes and a comma, so that no name can look
 /// like the end of a field. `path` is relative to the folder, with `/` between its parts.
-pub(super) fn add(hasher: &mut Hasher, path: &[u8], entry: &DigestedEntry) {
+fn add(hasher: &mut Hasher, path: &[u8], entry: &DigestedEntry) {
     let (kind, mark, size, content) = match entry {
         DigestedEntry::Folder => ("folder", "-", 0, Vec::new()),
         DigestedEntry::File { executable, size, digest } => {
@@ -41,4 +43,12 @@ pub(super) fn add(hasher: &mut Hasher, path: &[u8], entry: &DigestedEntry) {
         hasher.update(field);
         hasher.update(b",");
     }
+}
+
+/// The digest of a folder that holds these entries, by path.
+pub fn digest_of_rows(entries: &BTreeMap<Vec<u8>, DigestedEntry>) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.update(FORMAT.as_bytes());
+    entries.iter().for_each(|(path, entry)| add(&mut hasher, path, entry));
+    hasher.finish().0
 }

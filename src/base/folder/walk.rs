@@ -16,7 +16,7 @@ use nix::sys::stat::{Mode, SFlag, fstatat};
 
 use super::answer::{FolderDigest, FolderError};
 use super::links::{LeavingLinks, leaves};
-use super::row::{DigestedEntry, FORMAT, add};
+use super::row::{DigestedEntry, digest_of_rows};
 use crate::base::digest::{Digest, Hasher};
 use crate::base::fsx::{FileError, IoContext};
 use crate::base::limits::{MAX_FOLDER_DEPTH, MAX_FOLDER_ENTRIES};
@@ -48,6 +48,9 @@ pub trait FolderSink {
     /// # Errors
     /// If it cannot be kept.
     fn link(&mut self, path: &Path, text: &OsStr) -> io::Result<()>;
+
+    /// All that was found, by path, when the digest is known.
+    fn rows(&mut self, _entries: BTreeMap<Vec<u8>, DigestedEntry>) {}
 }
 
 /// Keeps nothing.
@@ -75,6 +78,38 @@ impl FolderSink for NoCopy {
 /// What cannot be read, holds no bytes, or leads out of the folder.
 pub fn folder_digest(root: &Path) -> Result<FolderDigest, FolderError> {
     digest_opened(&open_root(root)?, root, LeavingLinks::Refused, &mut NoCopy)
+}
+
+/// The same, with everything that the folder holds by path.
+///
+/// # Errors
+/// As [`folder_digest`].
+pub fn folder_rows(root: &Path) -> Result<(FolderDigest, BTreeMap<Vec<u8>, DigestedEntry>), FolderError> {
+    let mut kept = RowsAlone::default();
+    let found = digest_opened(&open_root(root)?, root, LeavingLinks::Refused, &mut kept)?;
+    Ok((found, kept.0))
+}
+
+/// Keeps the rows, and no bytes.
+#[derive(Debug, Default)]
+struct RowsAlone(BTreeMap<Vec<u8>, DigestedEntry>);
+
+impl FolderSink for RowsAlone {
+    fn folder(&mut self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn file(&mut self, _path: &Path, _executable: bool, _opened: &File) -> io::Result<Option<File>> {
+        Ok(None)
+    }
+
+    fn link(&mut self, _path: &Path, _text: &OsStr) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, entries: BTreeMap<Vec<u8>, DigestedEntry>) {
+        self.0 = entries;
+    }
 }
 
 /// Opens the folder that a person named.
@@ -194,8 +229,6 @@ impl FolderWalk<'_> {
     }
 
     fn finish(self, leaving: LeavingLinks) -> Result<FolderDigest, FolderError> {
-        let mut hasher = Hasher::default();
-        hasher.update(FORMAT.as_bytes());
         let (mut files, mut folders, mut links, mut bytes) = (0, 0, 0, 0);
         for (path, entry) in &self.entries {
             match entry {
@@ -212,9 +245,10 @@ impl FolderWalk<'_> {
                     }
                 }
             }
-            add(&mut hasher, path, entry);
         }
-        Ok(FolderDigest { digest: hasher.finish().0, files, folders, links, bytes })
+        let digest = digest_of_rows(&self.entries);
+        self.sink.rows(self.entries);
+        Ok(FolderDigest { digest, files, folders, links, bytes })
     }
 
     fn path_of(&self, at: &[u8]) -> PathBuf {

@@ -12,6 +12,7 @@ use super::super::run::environment;
 use super::super::ui::Ui;
 use super::roots::NamedRootArgs;
 use crate::base::printable::printable;
+use crate::bundle::sealed_folder;
 use crate::plan::subject::read_declaration_file_with;
 use crate::record::system_ending::{CommandEnd, SystemEnding};
 use crate::seal::{DEFAULT_COPY_BYTES, SealBounds, SealError, SealOptions, SealRequest};
@@ -19,10 +20,11 @@ use crate::seal::{DEFAULT_COPY_BYTES, SealBounds, SealError, SealOptions, SealRe
 /// Run a command that can read nothing but what a document declares, after that was written down.
 ///
 /// The document (schema `system_declaration_v2`, or `system_declaration` for the first format) names what may be read: /artifact/other/read (files and folders relative to it),
-/// /runtime/other/read (absolute paths of programs and libraries) and /runtime/other/environment (variables that pass). All of it is
+/// /runtime/other/read (absolute paths of programs and libraries), /runtime/other/environment (variables that pass) and
+/// /runtime/other/stdin (an input that standard input reads; else it is empty); /runtime/other/connections are handed to it from descriptor 3 on. All of it is
 /// copied into a root of the command's own and digested in the same pass; DIR/identity.json is written and synced; only then the
-/// command starts, in `/in`, where the inputs are. It has no network, and may write to `/scratch` and `/out`. DIR gets ending.json,
-/// stdout, stderr, and as `outputs` what was left in `/out`.
+/// command starts, in `/in`, where the inputs are. It has no other network, and may write to `/scratch` and `/out`. DIR gets ending.json,
+/// stdout, stderr, as `outputs` what was left in `/out`, and what the document was read from. `attempts` and `diff-runs` compare such folders.
 ///
 /// Exit 0: it ran, exited with 0, and nothing drifted; 1: it failed; 3: the document is refused, or the command is not declared;
 /// 7: this host does not let it be confined; 10: something that it read may have changed meanwhile.
@@ -49,8 +51,8 @@ pub(super) struct IdentitySealArgs {
     /// Print the ending as JSON.
     #[arg(long)]
     json: bool,
-    /// The command and its arguments.
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// The command and its arguments; may be left out if the document states them at /artifact/command.
+    #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -69,7 +71,8 @@ pub(super) fn run(args: &IdentitySealArgs, ui: &mut Ui) -> Result<Exit, Failure>
         (false, false) => SealBounds::Full,
     };
     let options = SealOptions { out: args.out.clone(), copy_bytes: args.copy_up_to, bounds };
-    let ending = crate::seal::seal(&request, &options).map_err(failure)?;
+    let ending =
+        crate::seal::seal(&request, &options, &|out| sealed_folder::write_sources(out, &subject)).map_err(failure)?;
     if args.json {
         ui.json(&ending);
     } else {
@@ -111,6 +114,7 @@ fn failure(error: SealError) -> Failure {
         | SealError::Interpreter { .. }
         | SealError::Root { .. }
         | SealError::Command { .. }
+        | SealError::Changed { .. }
         | SealError::Folder(_)
         | SealError::Canon(_) => Failure::new(Exit::InputRefused, error),
         SealError::Out { .. } => Failure::new(Exit::Usage, error),

@@ -12,7 +12,9 @@ use serde_json::{Map, Value, json};
 use super::command::UMASK;
 use crate::base::canon;
 use crate::base::digest::Digest;
+use crate::seal::connection::DeclaredConnection;
 use crate::seal::options::SealBounds;
+use crate::seal::request::SealRequest;
 use crate::sys::Ret;
 use crate::sys::linux::process::nice;
 use crate::sys::linux::sealing::{io_priority, scheduling_policy, timer_slack};
@@ -48,8 +50,9 @@ pub(super) fn stated(text: &OsStr) -> Value {
     }
 }
 
-/// The state in which the command is launched: what is fixed, and what is left as it was found.
-pub(super) fn launch(bounds: SealBounds) -> Value {
+/// The state in which the command is launched: what is fixed, and what is left as it was found. What `request` declares of
+/// it stands as it is declared.
+pub(super) fn launch(bounds: SealBounds, request: &SealRequest) -> Value {
     let limits: Map<String, Value> = LIMITS
         .into_iter()
         .filter_map(|(name, resource)| {
@@ -79,7 +82,8 @@ pub(super) fn launch(bounds: SealBounds) -> Value {
         "group": group,
         "other_groups": groups,
         "host_name": host_name,
-        "stdin": "null",
+        "stdin": request.stdin.as_ref().map_or(json!("null"), |name| json!({"input": name})),
+        "connections": request.connections.iter().map(DeclaredConnection::stated).collect::<Vec<_>>(),
         "umask": format!("{UMASK:04o}"),
         "nice": nice(0).map_or(Value::Null, |nice| json!(nice)),
         "scheduling": number(scheduling_policy()),

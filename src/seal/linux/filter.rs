@@ -119,9 +119,17 @@ const NAMESPACES: [i32; 8] = [
 #[cfg(target_arch = "x86_64")]
 const X32_BIT: u32 = 0x4000_0000;
 
+/// A socket that is handed over belongs to the host's network: it could be taken to another address, listen there, or be asked
+/// about the host. That is refused, and with it the same of the command's own sockets.
+const REFUSED_WITH_CONNECTIONS: [i64; 3] = [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen];
+/// Calls that can begin a connection with their first data (`MSG_FASTOPEN`), and which of their arguments are the flags.
+const SENDING: [(i64, u8); 3] = [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
+/// The requests of ioctl(2) that are about networks have this in their second byte.
+const NETWORK_REQUESTS: u64 = 0x8900;
+
 /// The filters, in the order in which they are put in force. A process that calls the kernel in another architecture's way is
-/// killed. `has_root`: the command has a root and namespaces of its own.
-pub(super) fn programs(has_root: bool) -> io::Result<Vec<BpfProgram>> {
+/// killed. `has_root`: the command has a root and namespaces of its own. `is_connected`: it is handed connections.
+pub(super) fn programs(has_root: bool, is_connected: bool) -> io::Result<Vec<BpfProgram>> {
     let mut refused: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
     let condition = |argument, length, operation, value| {
         SeccompCondition::new(argument, length, operation, value).and_then(|one| SeccompRule::new(vec![one]))
@@ -139,6 +147,18 @@ pub(super) fn programs(has_root: bool) -> io::Result<Vec<BpfProgram>> {
     // To ask for the execution domain is harmless, to change it is not.
     let change = rule(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0xffff_ffff)?;
     refused.insert(libc::SYS_personality, vec![change]);
+    if is_connected {
+        refused.extend(REFUSED_WITH_CONNECTIONS.map(|call| (call, Vec::new())));
+        let with_data = libc::MSG_FASTOPEN as u64;
+        for (call, flags) in SENDING {
+            refused.insert(
+                call,
+                vec![rule(flags, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(with_data), with_data)?],
+            );
+        }
+        let of_network = rule(1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(0xff00), NETWORK_REQUESTS)?;
+        refused.insert(libc::SYS_ioctl, vec![of_network]);
+    }
     if !has_root {
         let more = REFUSED_WITHOUT_ROOT.iter().chain(&REFUSED_WITHOUT_ROOT_OLDER).chain(&[FCHMODAT2]);
         refused.extend(more.map(|call| (*call, Vec::new())));

@@ -69,7 +69,7 @@ fn prepare(task: &FirstTask<'_>) -> Result<ReadyRoot, FirstReport> {
 
 /// Reports, waits for leave, and starts the command; then waits for its end and clears up.
 fn perform(sole: &Sole, task: &FirstTask<'_>, ready: ReadyRoot) -> Result<Option<FirstReport>, FirstReport> {
-    let filters = filter::programs(true)
+    let filters = filter::programs(true, !task.connections.is_empty())
         .step("filter system calls of", "the command")
         .map_err(|failure| failed(FailedStep::Confinement, failure))?;
     let mut watches = Watches::new(task.items.items.len());

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Digest;
+use crate::record::sealed_folders::ListedFolder;
 use crate::record::system_ending::{CommandEnd, DriftedItem, HeldBy, OutputFolder};
 
 /// A line.
@@ -59,6 +60,8 @@ pub(super) struct PlacedItem {
     pub executable: bool,
     pub bytes: u64,
     pub held: HeldBy,
+    /// Of a folder: what is in it. Its pointer is empty.
+    pub listed: Option<ListedFolder>,
 }
 
 /// Sends one.

@@ -1,9 +1,11 @@
 //! How a command is sealed on Linux.
 
 mod command;
+mod connections;
 mod facts;
 mod filter;
 mod first;
+mod kept;
 mod links;
 mod message;
 mod opened;

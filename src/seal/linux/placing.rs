@@ -1,5 +1,6 @@
 //! How declared files get into the sealed root, and by what their bytes are held.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
@@ -11,8 +12,9 @@ use super::message::PlacedItem;
 use super::opened::OpenedItem;
 use super::shown::show;
 use crate::base::digest::Digest;
-use crate::base::folder::{FolderError, FolderSink, LeavingLinks, NoCopy, digest_file, digest_opened};
+use crate::base::folder::{DigestedEntry, FolderError, FolderSink, LeavingLinks, digest_file, digest_opened};
 use crate::base::fsx::FileError;
+use crate::record::sealed_folders::ListedFolder;
 use crate::record::system_ending::{DriftedItem, HeldBy};
 use crate::sys::linux::sealing;
 
@@ -54,6 +56,30 @@ pub(super) struct ItemPlacing<'a> {
     pub real: &'a Path,
     /// Where it stands inside.
     pub place: &'a Path,
+    /// Of a folder: what was found in it.
+    pub listed: Option<ListedFolder>,
+}
+
+/// Keeps no bytes, and says what was found.
+#[derive(Debug, Default)]
+pub(super) struct ListingAlone(pub Option<ListedFolder>);
+
+impl FolderSink for ListingAlone {
+    fn folder(&mut self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn file(&mut self, _path: &Path, _executable: bool, _opened: &File) -> io::Result<Option<File>> {
+        Ok(None)
+    }
+
+    fn link(&mut self, _path: &Path, _text: &OsStr) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, entries: BTreeMap<Vec<u8>, DigestedEntry>) {
+        self.0 = Some(ListedFolder::of(String::new(), &entries));
+    }
 }
 
 /// A path inside, from the working directory.
@@ -77,6 +103,10 @@ impl FolderSink for ItemPlacing<'_> {
 
     fn link(&mut self, path: &Path, text: &OsStr) -> io::Result<()> {
         symlink(text, below_root(&self.place.join(path)))
+    }
+
+    fn rows(&mut self, entries: BTreeMap<Vec<u8>, DigestedEntry>) {
+        self.listed = Some(ListedFolder::of(String::new(), &entries));
     }
 }
 
@@ -143,17 +173,27 @@ pub(super) fn place(placing: &mut Placing, one: &OpenedItem) -> Result<PlacedIte
     let is_there = fs::symlink_metadata(&target).is_ok();
     // What of a runtime leads out of a folder leads nowhere in a root that holds nothing else.
     let leaving = if one.item.is_runtime { LeavingLinks::CountedAsText } else { LeavingLinks::Refused };
-    let mut into = ItemPlacing { state: placing, held, real: &one.real, place: &one.place };
+    let mut into = ItemPlacing { state: placing, held, real: &one.real, place: &one.place, listed: None };
     if one.is_folder {
         let found = if is_there {
             let opened: OwnedFd = File::open(&target).map_err(at)?.into();
-            digest_opened(&opened, &one.item.host, leaving, &mut NoCopy)?
+            let mut alone = ListingAlone::default();
+            let found = digest_opened(&opened, &one.item.host, leaving, &mut alone)?;
+            into.listed = alone.0;
+            found
         } else {
             fs::create_dir_all(&target).map_err(at)?;
             digest_opened(&one.opened, &one.item.host, leaving, &mut into)?
         };
-        let held = into.held;
-        return Ok(PlacedItem { digest: found.digest, is_folder: true, executable: false, bytes: found.bytes, held });
+        let (held, listed) = (into.held, into.listed);
+        return Ok(PlacedItem {
+            digest: found.digest,
+            is_folder: true,
+            executable: false,
+            bytes: found.bytes,
+            held,
+            listed,
+        });
     }
     let opened = if is_there { File::open(&target) } else { one.opened.try_clone().map(File::from) }.map_err(at)?;
     let mut copy = None;
@@ -168,7 +208,7 @@ pub(super) fn place(placing: &mut Placing, one: &OpenedItem) -> Result<PlacedIte
     if !is_there {
         into.remember(digest);
     }
-    Ok(PlacedItem { digest, is_folder: false, executable, bytes, held: into.held })
+    Ok(PlacedItem { digest, is_folder: false, executable, bytes, held: into.held, listed: None })
 }
 
 fn io_executable(file: &File) -> io::Result<bool> {

@@ -37,6 +37,10 @@ pub(super) struct FirstTask<'a> {
     pub copy_bytes: u64,
     pub command: &'a [CString],
     pub environment: &'a [CString],
+    /// What standard input reads, from where the command starts; `None`: the null device.
+    pub stdin: Option<&'a Path>,
+    /// The declared connections, opened.
+    pub connections: &'a [OwnedFd],
     /// The value of `PATH`, if it is declared and set.
     pub search: Option<&'a OsStr>,
     pub user: u32,
@@ -95,6 +99,19 @@ pub(super) fn found_command(task: &FirstTask<'_>) -> Result<(PathBuf, File, Opti
     Ok((path, file, script, executable))
 }
 
+/// What standard input reads: the declared file, as it stands inside, or the null device.
+fn opened_input(task: &FirstTask<'_>) -> Result<File, FirstReport> {
+    let path = task.stdin.unwrap_or(Path::new("/dev/null"));
+    let opened = File::open(path).and_then(|file| {
+        let is_plain = task.stdin.is_none() || file.metadata()?.is_file();
+        if is_plain { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file")) }
+    });
+    opened.map_err(|source| {
+        let about = path.to_string_lossy().into_owned();
+        failed(FailedStep::Root, StepFailure { step: "open as standard input", about, source })
+    })
+}
+
 /// A command that runs.
 pub(super) struct StartedCommand {
     pid: i32,
@@ -118,7 +135,7 @@ impl StartedCommand {
             }
         };
         let errno = io::Error::from_raw_os_error;
-        let null = File::open("/dev/null").map_err(confinement("open the null device for"))?;
+        let stdin = opened_input(task)?;
         let (reading, writing) = pipe().map_err(errno).map_err(confinement("make a pipe for"))?;
         let children = signal_fd(libc::SIGCHLD).map_err(errno).map_err(confinement("watch"))?;
         if send(&mut &*task.report, report).is_err() || !leave_came(task.go) {
@@ -129,7 +146,8 @@ impl StartedCommand {
             environment: task.environment,
             executable,
             script,
-            null: null.as_fd(),
+            stdin: stdin.as_fd(),
+            connections: task.connections,
             stdout: task.stdout.as_fd(),
             stderr: task.stderr.as_fd(),
             failure: writing.as_fd(),

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::connections::open_connections;
 use super::facts;
 use super::first;
+use super::kept::{self, write_once};
 use super::message::{FailedStep, FirstReport, PlacedItem, receive, send};
 use super::opened::{OpenedItems, open_all};
 use super::proc_view::ProcTexts;
@@ -19,12 +21,13 @@ use super::started::FirstTask;
 use super::weaker;
 use crate::base::digest::{Digest, Hasher};
 use crate::base::error_chain::error_chain;
-use crate::base::fsx::{IoContext, sync_dir};
+use crate::base::fsx::{FileError, IoContext};
 use crate::base::json_out;
 use crate::identity::external::ADDED_BY_SEALING;
 use crate::identity::seal::seal as seal_parts;
 use crate::record::identity::Declaration;
 use crate::record::system_ending::{OutputDigest, SYSTEM_ENDING_SCHEMA, SealedOutputs, SystemEnding};
+use crate::seal::connection::DeclaredConnection;
 use crate::seal::error::SealError;
 use crate::seal::options::{SealBounds, SealOptions};
 use crate::seal::request::SealRequest;
@@ -50,14 +53,20 @@ const NOT_HELD: [&str; 9] = [
     "interference by the same user or by root",
 ];
 
-/// Seals the command and runs it to its end.
+/// Seals the command and runs it to its end. `write_sources` puts what the document was read from into the folder for results, before
+/// the declaration is written.
 ///
 /// # Errors
 /// If nothing was executed, or how it ended cannot be written. What was executed and failed is no error.
-pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding, SealError> {
+pub fn seal(
+    request: &SealRequest,
+    options: &SealOptions,
+    write_sources: &dyn Fn(&Path) -> Result<(), FileError>,
+) -> Result<SystemEnding, SealError> {
     let opened = open_all(request)?;
     let results = results_folder(&options.out, &opened)?;
     let results_opened: OwnedFd = File::open(&results).at("open the folder", &results)?.into();
+    let connections = open_connections(&request.connections)?;
     let texts = ProcTexts::of_host();
     let landlock_abi = landlock::abi().ok();
     let unavailable = |step: &'static str| {
@@ -82,6 +91,8 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
         copy_bytes: options.copy_bytes.min(opened_bytes(&opened)),
         command: &command,
         environment: &environment,
+        stdin: request.stdin.as_deref().map(Path::new),
+        connections: &connections,
         search,
         user: nix::unistd::geteuid().as_raw(),
         landlock: landlock_abi.is_some(),
@@ -99,6 +110,7 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
         })
         .map_err(unavailable("a process"))?;
     drop((report_in, go, out_in, err_in));
+    drop(connections);
     let mut report = BufReader::new(File::from(report));
     let (items, declaration) = match received(&mut report, keeper)? {
         FirstReport::Ready { items, seen, executable, executable_path } => {
@@ -126,6 +138,9 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
         FirstReport::Failed { step, about, why, kind } => return Err(failure(step, about, why, kind)),
         FirstReport::Ended { .. } => return Err(SealError::Lost("it reported an end without a beginning".to_owned())),
     };
+    kept::check_stated(&opened, &items)?;
+    write_sources(&results)?;
+    kept::write(&results, &opened, &items)?;
     let mut bytes = json_out::to_pretty(&declaration);
     bytes.push(b'\n');
     write_once(&results, "identity.json", &bytes)?;
@@ -145,14 +160,14 @@ pub fn seal(request: &SealRequest, options: &SealOptions) -> Result<SystemEnding
         unread.map(|(one, _)| one.item.pointer.clone()).collect()
     });
     let ending = SystemEnding {
-        schema_version: SYSTEM_ENDING_SCHEMA,
+        schema_version: SYSTEM_ENDING_SCHEMA.to_owned(),
         identity: declaration.identity,
         exit: end,
         drift,
         partial: partial(options.bounds, &items, landlock_abi),
         held: items.iter().map(|item| item.held.clone()).collect(),
         layers: layers(options.bounds, landlock_abi),
-        not_held: not_held(options.bounds, &items),
+        not_held: not_held(options.bounds, &items, &request.connections),
         declared_never_read: never,
         outputs: SealedOutputs { stdout, stderr, out: folder.map(|folder| *folder) },
     };
@@ -281,15 +296,6 @@ fn failure(step: String, about: String, why: String, kind: FailedStep) -> SealEr
     }
 }
 
-/// Writes a file that is never written again, and makes it durable with its name.
-fn write_once(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), SealError> {
-    let path = folder.join(name);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o444).open(&path).at("create", &path)?;
-    file.write_all(bytes).at("write", &path)?;
-    file.sync_all().at("sync", &path)?;
-    Ok(sync_dir(folder)?)
-}
-
 /// What the command writes to its two streams goes to two files, until it and all that it started are gone. What was reported
 /// meanwhile is given back.
 fn pump(
@@ -360,7 +366,7 @@ fn partial(bounds: SealBounds, items: &[PlacedItem], landlock_abi: Option<i64>) 
 }
 
 /// What reached the command all the same.
-fn not_held(bounds: SealBounds, items: &[PlacedItem]) -> Vec<String> {
+fn not_held(bounds: SealBounds, items: &[PlacedItem], connections: &[DeclaredConnection]) -> Vec<String> {
     let mut found: Vec<String> = NOT_HELD.map(str::to_owned).into();
     match bounds {
         SealBounds::Full => {}
@@ -372,6 +378,7 @@ fn not_held(bounds: SealBounds, items: &[PlacedItem]) -> Vec<String> {
     if items.iter().any(|item| item.held.leased + item.held.not_mine + item.held.verity + item.held.checked > 0) {
         found.push("times, modes and owners of files that were not copied".to_owned());
     }
+    found.extend(connections.iter().map(|one| format!("what comes through the connection `{}`", one.shown())));
     found
 }
 
@@ -431,7 +438,7 @@ impl Declared<'_> {
             "files": files,
             "links": links,
             "environment": environment,
-            "launch": facts::launch(self.bounds),
+            "launch": facts::launch(self.bounds, self.request),
             "kernel": kernel,
             "processor": processor,
             "seen": self.seen,
@@ -467,6 +474,7 @@ mod tests {
             executable: false,
             bytes: 0,
             held: HeldBy { checked, ..HeldBy::default() },
+            listed: None,
         };
         let full = SealBounds::Full;
         assert!(partial(full, &[placed(0)], Some(7)).is_empty());

@@ -12,11 +12,11 @@ use super::filter;
 use super::message::{FailedStep, FirstReport, PlacedItem, send};
 use super::opened::OpenedItem;
 use super::outputs;
-use super::placing::{Placing, place};
+use super::placing::{ListingAlone, Placing, place};
 use super::root::StepContext;
 use super::second_layer::LayerReach;
 use super::started::{CommandBounds, FirstTask, StartedCommand, failed, found_command, place_all};
-use crate::base::folder::{FolderError, LeavingLinks, NoCopy, digest_file, digest_opened};
+use crate::base::folder::{FolderError, LeavingLinks, digest_file, digest_opened};
 use crate::record::system_ending::{DriftedItem, HeldBy};
 use crate::sys::linux::process::{block_signal, kill, wait};
 use crate::sys::linux::sealing;
@@ -58,7 +58,7 @@ fn perform(sole: &Sole, task: &FirstTask<'_>, is_confined: bool) -> Result<Optio
     let items = place_all(task, &mut placing, place_weaker)?;
     chdir("in").step("enter", "in").map_err(confinement)?;
     let (path, file, script, executable) = found_command(task)?;
-    let filters = if is_confined { filter::programs(false) } else { Ok(Vec::new()) };
+    let filters = if is_confined { filter::programs(false, !task.connections.is_empty()) } else { Ok(Vec::new()) };
     let filters = filters.step("filter system calls of", "the command").map_err(confinement)?;
     let rules = rules(task);
     let bounds = CommandBounds { filters: &filters, landlock: (is_confined && task.landlock).then_some(&*rules) };
@@ -83,15 +83,19 @@ fn place_weaker(placing: &mut Placing, one: &OpenedItem) -> Result<PlacedItem, F
     if !one.item.is_runtime {
         return place(placing, one);
     }
-    let (digest, bytes, files, executable) = digest_of(one)?;
+    let mut listing = ListingAlone::default();
+    let (digest, bytes, files, executable) = digest_of(one, &mut listing)?;
     let held = HeldBy { pointer: one.item.pointer.clone(), checked: files, ..HeldBy::default() };
-    Ok(PlacedItem { digest, is_folder: one.is_folder, executable, bytes, held })
+    Ok(PlacedItem { digest, is_folder: one.is_folder, executable, bytes, held, listed: listing.0 })
 }
 
 /// The digest of an item where it is, how many bytes and files it has, and whether it may be executed.
-fn digest_of(one: &OpenedItem) -> Result<(crate::base::digest::Digest, u64, u64, bool), FolderError> {
+fn digest_of(
+    one: &OpenedItem,
+    listing: &mut ListingAlone,
+) -> Result<(crate::base::digest::Digest, u64, u64, bool), FolderError> {
     if one.is_folder {
-        let found = digest_opened(&one.opened, &one.real, LeavingLinks::CountedAsText, &mut NoCopy)?;
+        let found = digest_opened(&one.opened, &one.real, LeavingLinks::CountedAsText, listing)?;
         return Ok((found.digest, found.bytes, found.files, false));
     }
     let at = |source| crate::base::fsx::FileError { action: "read", path: one.real.clone(), source };
@@ -104,7 +108,9 @@ fn digest_of(one: &OpenedItem) -> Result<(crate::base::digest::Digest, u64, u64,
 /// What of the runtime is another than it was.
 fn drifted(items: &[OpenedItem], placed: &[PlacedItem]) -> Vec<DriftedItem> {
     let runtime = items.iter().zip(placed).filter(|(one, _)| one.item.is_runtime);
-    let other = runtime.filter(|(one, before)| digest_of(one).ok().map(|(digest, ..)| digest) != Some(before.digest));
+    let other = runtime.filter(|(one, before)| {
+        digest_of(one, &mut ListingAlone::default()).ok().map(|(digest, ..)| digest) != Some(before.digest)
+    });
     let drift = |(one, _): (&OpenedItem, &PlacedItem)| DriftedItem {
         pointer: one.item.pointer.clone(),
         path: one.real.to_string_lossy().into_owned(),

@@ -1,8 +1,11 @@
 //! `identity seal`: what is not declared cannot be read, and what is read is what was digested.
 
+mod compared;
+mod connected;
 mod influences;
 mod refusals;
 mod sealing;
+mod started;
 
 use std::fs;
 use std::io::{Read, Write};

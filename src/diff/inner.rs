@@ -29,6 +29,9 @@ const LINE_CHARS: usize = 160;
 /// The rows of a folder, by path.
 pub(super) type FolderRows = BTreeMap<Vec<u8>, DigestedEntry>;
 
+/// Gives the bytes with a digest, where they are at hand.
+pub(super) type ContentByDigest<'c> = dyn Fn(&Digest) -> Option<Vec<u8>> + 'c;
+
 /// Where two files differ of which these are the bytes: members if both are JSON, else lines if both are text; nothing if neither.
 pub(super) fn of_files(a: &[u8], b: &[u8]) -> InnerDifferences {
     let mut found = InnerDifferences::default();
@@ -45,11 +48,7 @@ pub(super) fn of_files(a: &[u8], b: &[u8]) -> InnerDifferences {
 }
 
 /// Where two folders differ. `content` gives the bytes of a file by digest, of the first side and of the second, where they are at hand.
-pub(super) fn of_folders(
-    a: &FolderRows,
-    b: &FolderRows,
-    content: [&dyn Fn(&Digest) -> Option<Vec<u8>>; 2],
-) -> InnerDifferences {
+pub(super) fn of_folders(a: &FolderRows, b: &FolderRows, content: [&ContentByDigest<'_>; 2]) -> InnerDifferences {
     let mut found = InnerDifferences::default();
     for path in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {
         let (of_a, of_b) = (a.get(path), b.get(path));

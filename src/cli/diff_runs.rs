@@ -14,7 +14,6 @@ use super::validate_bundle;
 use crate::base::json_out;
 use crate::base::printable::json_for_streams;
 use crate::diff::{self, ComparedSide, DiffError};
-use crate::plan::subject::NamedRoots;
 use crate::record::outcome::Lane;
 use crate::record::run_diff::{Flip, FlipOpinions, RowVerdict, RunDiff};
 use crate::review;
@@ -54,11 +53,12 @@ pub(super) struct DiffRunsArgs {
 pub(super) fn run(args: &DiffRunsArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let destination = args.out.as_deref().map(Destination::of).transpose()?;
     let roots = args.roots.named()?;
-    let a = match open(&args.a, &roots, args.json, ui)? {
+    let [a, b] = diff::open_both(&args.a, &args.b, &roots);
+    let a = match opened(a, args.json, ui)? {
         Ok(side) => side,
         Err(exit) => return Ok(exit),
     };
-    let b = match open(&args.b, &roots, args.json, ui)? {
+    let b = match opened(b, args.json, ui)? {
         Ok(side) => side,
         Err(exit) => return Ok(exit),
     };
@@ -125,14 +125,13 @@ fn give_opinions(report: &mut RunDiff, a: &ComparedSide, b: &ComparedSide) -> Re
     Ok(())
 }
 
-/// Opens a side; a bundle that is refused is reported as `validate-bundle` does.
-fn open(
-    path: &std::path::Path,
-    roots: &NamedRoots,
+/// A side that could be opened; a bundle that is refused is reported as `validate-bundle` does.
+fn opened(
+    side: Result<ComparedSide, DiffError>,
     json: bool,
     ui: &mut Ui,
 ) -> Result<Result<ComparedSide, Exit>, Failure> {
-    match diff::open_with(path, roots) {
+    match side {
         Ok(side) => Ok(Ok(side)),
         Err(DiffError::Refused(refused)) => validate_bundle::report(&refused, json, ui).map(Err),
         Err(error) => Err(failure(error)),

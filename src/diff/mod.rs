@@ -20,6 +20,7 @@ pub mod render_markdown;
 pub mod render_text;
 mod row_provenance;
 mod rows;
+mod same_verdicts;
 mod shown;
 mod side;
 mod system_changes;
@@ -33,7 +34,7 @@ pub use attempts::{attempts, render as render_attempts};
 pub use comparison::{compare, compare_accepting_absent};
 pub use rows::RowsError;
 pub use shown::shown;
-pub use side::{ComparedSide, open, open_with};
+pub use side::{ComparedSide, open, open_both};
 
 use crate::base::fsx::FileError;
 use crate::bundle::BundleRefused;

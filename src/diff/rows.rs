@@ -48,6 +48,12 @@ pub struct RowsError {
     source: ArtifactError,
 }
 
+impl RowsError {
+    pub(super) fn new(lane: Lane, bundle: &Verified<Bundle>, source: ArtifactError) -> Self {
+        Self { lane, bundle: bundle.folder().display().to_string(), source }
+    }
+}
+
 /// The derived artifact that holds a lane's verdicts.
 fn artifact_of(lane: Lane) -> &'static str {
     match lane {
@@ -103,10 +109,7 @@ pub(super) fn feed(bundle: &Verified<Bundle>, lane: Lane, to: &ValueFeed<Result<
     });
     let _ = match outcome {
         Ok(()) => to.send(Ok(batch)),
-        Err(source) => {
-            let error = RowsError { lane, bundle: bundle.folder().display().to_string(), source };
-            to.send(Err(error))
-        }
+        Err(source) => to.send(Err(RowsError::new(lane, bundle, source))),
     };
 }
 
@@ -119,7 +122,7 @@ pub(super) fn all(
     if !has(bundle, lane) {
         return Ok(());
     }
-    each(bundle, lane, emit).map_err(|source| RowsError { lane, bundle: bundle.folder().display().to_string(), source })
+    each(bundle, lane, emit).map_err(|source| RowsError::new(lane, bundle, source))
 }
 
 /// Calls `emit` for every row of a lane, until it says that it has enough.

@@ -9,6 +9,7 @@ use super::text_lines::TextSource;
 use crate::base::error_chain::error_chain;
 use crate::base::fsx;
 use crate::base::json;
+use crate::base::threads;
 use crate::bundle::sealed_run::{self, SealedRun};
 use crate::bundle::{self, Bundle, Verified, sealed_folder};
 use crate::identity;
@@ -40,6 +41,12 @@ impl ComparedSide {
     pub fn bundle(&self) -> Option<&Verified<Bundle>> {
         self.bundle.as_ref()
     }
+}
+
+/// Opens both sides at the same time: a bundle is verified by more than one processor, and never keeps two busy to the end.
+pub fn open_both(a: &Path, b: &Path, roots: &NamedRoots) -> [Result<ComparedSide, DiffError>; 2] {
+    let (b, a) = threads::both(|| open_with(b, roots), || open_with(a, roots));
+    [a, b]
 }
 
 /// Opens the thing at `path`. A bundle is verified; a packet is too if its bundle can be found.

@@ -33,8 +33,8 @@ impl TextSource {
 
     /// What was read with a document, as far as it is small.
     pub(super) fn of(subject: &ResolvedSubject) -> Self {
-        let small = subject.documents.iter().filter(|document| document.bytes.len() <= MAX_FILE_BYTES);
-        let files = small.map(|document| (document.bytes.digest(), document.bytes.to_vec()));
+        let small = subject.documents.iter().filter(|document| document.bytes.length() <= MAX_FILE_BYTES as u64);
+        let files = small.filter_map(|document| Some((document.bytes.digest(), document.bytes.held()?.to_vec())));
         let texts = subject.texts.iter().map(|(digest, text)| (*digest, text.clone().into_bytes()));
         Self::Read(files.chain(texts).collect())
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::DiffError;
 use super::join::{Join, MAX_WAITING, RowPair};
 use super::rows::{self, RowKey, Rows};
+use super::{DiffError, same_verdicts};
 use crate::base::threads;
 use crate::bundle::{Bundle, Verified};
 use crate::record::outcome::Lane;
@@ -68,6 +68,7 @@ pub(super) fn compare(
 ) -> Result<ComparedLanes, DiffError> {
     let mut compared = ComparedLanes::default();
     let mut listed = ListedRows { rows: BTreeMap::new(), most: most_listed };
+    let same = same_verdicts::of(a, b)?;
     // The baseline comes last, because it says something of rows that are listed already.
     for lane in [Lane::Scenario, Lane::Control, Lane::Oracle, Lane::Baseline] {
         let has = [rows::has(a, lane), rows::has(b, lane)];
@@ -82,6 +83,11 @@ pub(super) fn compare(
             kinds: BTreeMap::new(),
             transitions: BTreeMap::new(),
         };
+        // In both: what only one side ran is counted row by row.
+        if let Some(rows) = same.rows_of(lane).filter(|_| has == [true, true]) {
+            compared.lanes.push(LaneDiff { a_rows: Some(rows), b_rows: Some(rows), same: rows, ..diff });
+            continue;
+        }
         let order = LANES.iter().position(|one| *one == lane).unwrap_or(LANES.len());
         join(a, b, lane, |pair| {
             let Some(row) = note(&mut diff, pair) else { return };

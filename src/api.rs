@@ -123,7 +123,7 @@ pub mod plans {
 pub mod registries {
     pub use crate::plan::Workspace;
     pub use crate::plan::catalogue::{RegistryContent, list_registries, require_registry};
-    pub use crate::plan::file::{IndexEntry, IndexFile, ProbeEntry, ProfileEntry};
+    pub use crate::plan::file::{IndexEntry, IndexFile, ProbeEntry, ProbeManner, ProfileEntry};
     pub use crate::plan::lint::lint_registries;
     pub use crate::plan::upgrade::{UpgradeError, UpgradedRegistry, upgrade_registry};
 }

@@ -7,6 +7,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::digest::Digest;
+
 /// A file operation that failed, and where.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action} `{path}`")]
@@ -55,6 +57,13 @@ pub fn read_input(path: &Path, cap_bytes: u64) -> Result<Vec<u8>, FileError> {
     let file =
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path).at("open", path)?;
     read_capped(file, cap_bytes).at("read", path)
+}
+
+/// The digest of an input file that a person named, of which no more than a block is held. As [`read_input`] otherwise.
+pub fn digest_input(path: &Path, cap_bytes: u64) -> Result<Digest, FileError> {
+    let file =
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path).at("open", path)?;
+    digest_capped(file, cap_bytes).at("read", path)
 }
 
 /// Reads a whole regular file of at most `cap_bytes`, following no final link.
@@ -137,20 +146,28 @@ fn link_or(error: nix::errno::Errno) -> io::Error {
 }
 
 fn read_capped(file: File, cap_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(regular_length(&file, cap_bytes)? as usize + 1);
+    file.take(cap_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > cap_bytes { Err(too_large(cap_bytes)) } else { Ok(bytes) }
+}
+
+fn digest_capped(file: File, cap_bytes: u64) -> io::Result<Digest> {
+    regular_length(&file, cap_bytes)?;
+    let (digest, length) = Digest::of_reader(file.take(cap_bytes + 1))?;
+    if length > cap_bytes { Err(too_large(cap_bytes)) } else { Ok(digest) }
+}
+
+/// How long a regular file is that may be no longer than that.
+fn regular_length(file: &File, cap_bytes: u64) -> io::Result<u64> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {cap_bytes} bytes"));
-    if metadata.len() > cap_bytes {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
-    file.take(cap_bytes + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > cap_bytes {
-        return Err(too_large());
-    }
-    Ok(bytes)
+    if metadata.len() > cap_bytes { Err(too_large(cap_bytes)) } else { Ok(metadata.len()) }
+}
+
+fn too_large(cap_bytes: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {cap_bytes} bytes"))
 }
 
 /// Makes a folder and those above it, as far as they are missing.

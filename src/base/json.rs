@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -107,7 +108,7 @@ pub fn is_good_in_pieces(bytes: &[u8], long: &str, good: impl FnMut(&Value) -> b
     let head = read(bytes, TopLevelObject { long, pieces: None::<Pieces<fn(&Value) -> bool>> });
     // A document without that member has no pieces.
     let Some(head) = head.ok().filter(|head| head.get(long).is_some()) else { return false };
-    let pieces = Pieces { document: head, long, seen: HashSet::new(), good };
+    let pieces = Pieces { document: head, long, seen: HashSet::new(), hasher: RandomState::new(), good };
     read(bytes, TopLevelObject { long, pieces: Some(pieces) }).is_ok()
 }
 
@@ -260,7 +261,10 @@ impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for TopLevelObject<'_, F> {
 struct Pieces<'l, F> {
     document: Value,
     long: &'l str,
-    seen: HashSet<String>,
+    /// Keys by hash: of a million of them the texts would be large. Where two keys have one hash, the document is not found good
+    /// here, and is looked at as a whole, as is any other that is not.
+    seen: HashSet<u64>,
+    hasher: RandomState,
     good: F,
 }
 
@@ -294,7 +298,7 @@ impl<'de, F: FnMut(&Value) -> bool> Visitor<'de> for &mut Pieces<'_, F> {
         let mut piece = Map::new();
         while let Some(key) = map.next_key::<String>()? {
             check_length(&key)?;
-            if !self.seen.insert(key.clone()) {
+            if !self.seen.insert(self.hasher.hash_one(&key)) {
                 return Err(de::Error::custom("a key occurs twice in one object"));
             }
             piece.insert(key, map.next_value_seed(inner)?);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::digest::Digest;
 
@@ -58,6 +58,62 @@ impl fmt::Debug for SharedBytes {
     }
 }
 
+/// The content of a document that may be let go once nobody needs it: its length and its digest stay. Whoever has a clone has the
+/// same document, and it is let go for all of them.
+#[derive(Clone)]
+pub struct DocumentBytes(Arc<DocumentState>);
+
+struct DocumentState {
+    length: u64,
+    digest: OnceLock<Digest>,
+    held: Mutex<Option<SharedBytes>>,
+}
+
+impl DocumentBytes {
+    /// How long it is, in bytes.
+    pub fn length(&self) -> u64 {
+        self.0.length
+    }
+
+    /// The digest of the bytes.
+    pub fn digest(&self) -> Digest {
+        let take = || self.held().expect("bytes are let go only once their digest is taken").digest();
+        *self.0.digest.get_or_init(take)
+    }
+
+    /// The bytes, unless they were let go.
+    pub fn held(&self) -> Option<SharedBytes> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets the bytes go; who holds them as [`SharedBytes`] still does.
+    pub fn release(&self) {
+        self.digest();
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl From<SharedBytes> for DocumentBytes {
+    fn from(bytes: SharedBytes) -> Self {
+        let (length, digest) = (bytes.len() as u64, OnceLock::new());
+        Self(Arc::new(DocumentState { length, digest, held: Mutex::new(Some(bytes)) }))
+    }
+}
+
+impl PartialEq for DocumentBytes {
+    fn eq(&self, other: &Self) -> bool {
+        self.length() == other.length() && self.digest() == other.digest()
+    }
+}
+
+impl Eq for DocumentBytes {}
+
+impl fmt::Debug for DocumentBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DocumentBytes({} bytes)", self.length())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +127,17 @@ mod tests {
         assert_eq!(content.as_ptr(), other.as_ptr());
         assert_eq!(SharedBytes::digested(b"abc".to_vec(), other.digest()).digest(), other.digest());
         assert_eq!(SharedBytes::default().digest(), Digest::of(b""));
+    }
+
+    #[test]
+    fn of_a_document_that_was_let_go_length_and_digest_are_left() {
+        let bytes = SharedBytes::from(b"abc".to_vec());
+        let document = DocumentBytes::from(bytes.clone());
+        let other = document.clone();
+        assert_eq!(other.held().as_deref(), Some(&b"abc"[..]));
+        document.release();
+        assert_eq!(Arc::strong_count(&bytes.0), 1, "nobody else holds the bytes any more");
+        assert_eq!((other.held(), other.length(), other.digest()), (None, 3, Digest::of(b"abc")));
+        assert_eq!(other, DocumentBytes::from(bytes));
     }
 }

@@ -13,14 +13,14 @@ use crate::base::threads;
 use crate::plan::{self, BundleInputs, LoadError, ResolvedPlan, Selection};
 
 /// How large the inputs may be of a plan that is kept, in bytes: resolved it is a few times as large, and it stays to the end.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
 static LAST: Mutex<Option<(Digest, Arc<ResolvedPlan>)>> = Mutex::new(None);
 
 /// The plan of a bundle, whose documents were taken from its inputs.
 pub(super) fn resolve(inputs: &ReplayInputs<'_>, documents: &BundleInputs) -> Result<Arc<ResolvedPlan>, LoadError> {
     let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    let small = inputs.files.values().map(|bytes| bytes.len()).sum::<usize>() <= MOST_BYTES;
+    let small = inputs.files.values().map(|bytes| bytes.length()).sum::<u64>() <= MOST_BYTES;
     let key = small.then(|| key(inputs));
     let known = last().as_ref().filter(|(known, _)| Some(*known) == key).map(|(_, plan)| Arc::clone(plan));
     if let Some(plan) = known {
@@ -58,21 +58,21 @@ mod tests {
 
     use super::*;
     use crate::base::bundle_path::BundlePath;
-    use crate::base::shared_bytes::SharedBytes;
+    use crate::base::shared_bytes::{DocumentBytes, SharedBytes};
     use crate::bundle::tests::fixture;
     use crate::record::manifest::RunManifest;
 
     #[test]
     fn another_plan_is_another_whatever_it_differs_in() {
         let bundle = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/out/sound");
-        let mut files: BTreeMap<BundlePath, SharedBytes> = BTreeMap::new();
+        let mut files: BTreeMap<BundlePath, DocumentBytes> = BTreeMap::new();
         for entry in std::fs::read_dir(bundle.join("inputs")).unwrap().flatten().filter(|entry| entry.path().is_file())
         {
             let path = BundlePath::new(format!("inputs/{}", entry.file_name().to_str().unwrap())).unwrap();
-            files.insert(path, SharedBytes::from(std::fs::read(entry.path()).unwrap()));
+            files.insert(path, SharedBytes::from(std::fs::read(entry.path()).unwrap()).into());
         }
         let manifest = fixture::manifest(fixture::RUN);
-        let of = |manifest: &RunManifest, files: &BTreeMap<BundlePath, SharedBytes>| {
+        let of = |manifest: &RunManifest, files: &BTreeMap<BundlePath, DocumentBytes>| {
             key(&ReplayInputs { manifest, status: None, identity: None, witness: None, files, merge: None })
         };
         let first = of(&manifest, &files);
@@ -82,7 +82,7 @@ mod tests {
         assert_ne!(of(&narrowed, &files), first);
         for path in files.keys() {
             let mut other = files.clone();
-            other.insert(path.clone(), SharedBytes::from(b"other".to_vec()));
+            other.insert(path.clone(), SharedBytes::from(b"other".to_vec()).into());
             assert_ne!(of(&manifest, &other), first, "{path}");
             let mut less = files.clone();
             less.remove(path);

@@ -25,7 +25,7 @@ use crate::base::json;
 use crate::base::limits::{
     MAX_BUNDLE_DOCUMENT_BYTES, MAX_BUNDLE_FILE_BYTES, MAX_BUNDLE_FILES, MAX_INDEX_BYTES, MAX_INPUT_DOCUMENT_BYTES,
 };
-use crate::base::shared_bytes::SharedBytes;
+use crate::base::shared_bytes::{DocumentBytes, SharedBytes};
 use crate::evidence::contradiction::Times;
 use crate::identity;
 use crate::record::channel_witness::{CHANNEL_WITNESS_SCHEMA, ChannelWitness};
@@ -96,7 +96,7 @@ pub(super) struct Inspection {
     /// What the run declared, if it did.
     pub(super) identity: Option<Declaration>,
     /// The files under `inputs/`.
-    pub(super) inputs: BTreeMap<BundlePath, SharedBytes>,
+    pub(super) inputs: BTreeMap<BundlePath, DocumentBytes>,
     pub(super) controls: Option<SharedBytes>,
     pub(super) summary: Option<SharedBytes>,
     pub(super) channel_witness: Option<ChannelWitness>,
@@ -363,7 +363,7 @@ impl Inspection {
             layout::CONTROLS => self.controls = Some(bytes),
             layout::SUMMARY => self.summary = Some(bytes),
             _ if layout::is_input(path.as_str()) => {
-                self.inputs.insert(path, bytes);
+                self.inputs.insert(path, bytes.into());
             }
             _ => {}
         }

@@ -14,6 +14,7 @@ use super::published::{self, ShapeError};
 use super::replay_inputs::ReplayInputs;
 use super::replay_sink::ReplaySink;
 use crate::base::ids::IdError;
+use crate::base::shared_bytes::DocumentBytes;
 use crate::evidence::contradiction::Times;
 use crate::evidence::{self, DeriveError, ProfileControls, RowPrefetch};
 use crate::identity::{self, Discrepancy};
@@ -126,6 +127,10 @@ fn replay_ahead(inputs: &ReplayInputs<'_>, rows: RowPrefetch<'_>, sink: &mut Rep
             return Err(ReplayError::Identity(found));
         }
     }
+    // What the plan was resolved from is the most that a bundle has in memory, and nobody asks for it again.
+    plan.release_registries();
+    inputs.files.values().for_each(DocumentBytes::release);
+    drop(documents);
     let outcome = evidence::replay(plan, manifest, &ProfileControls::of_plan(plan), rows, sink)?;
     plan_cache::give_back(resolved);
     Ok(outcome.times)

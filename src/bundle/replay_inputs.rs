@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::verified::{Bundle, Verified};
 use crate::base::bundle_path::BundlePath;
-use crate::base::shared_bytes::SharedBytes;
+use crate::base::shared_bytes::DocumentBytes;
 use crate::record::channel_witness::ChannelWitness;
 use crate::record::identity::Declaration;
 use crate::record::index::ArtifactEntry;
@@ -23,7 +23,7 @@ pub(crate) struct ReplayInputs<'a> {
     /// What witnesses the channel, if the bundle has it.
     pub witness: Option<&'a ChannelWitness>,
     /// The files under `inputs/`, as the very bytes that were digested.
-    pub files: &'a BTreeMap<BundlePath, SharedBytes>,
+    pub files: &'a BTreeMap<BundlePath, DocumentBytes>,
     /// What it was put together from, if it was.
     pub merge: Option<MergeInputs<'a>>,
 }

@@ -71,7 +71,8 @@ pub fn write_sources(out: &Path, subject: &ResolvedSubject) -> Result<(), FileEr
         if path.exists() { Ok(()) } else { fsx::write_once(&path, bytes) }
     };
     for document in &subject.documents {
-        let (bytes, sha256) = (&document.bytes, document.bytes.digest());
+        let held = document.bytes.held().ok_or_else(|| io::Error::other("its bytes were let go"));
+        let (bytes, sha256) = (&held.at("seal", Path::new(&document.path))?, document.bytes.digest());
         if document.role == InputRole::Subject {
             fsx::write_once(&out.join(SEALED_DOCUMENT), bytes)?;
             continue;

@@ -81,16 +81,17 @@ pub(super) fn put_into(launchers: &[GivenLauncher], request: &mut RunRequest) ->
         if Path::new(&document.path).is_absolute() || plan::leads_out(&document.path) {
             return Err(refuse(NoReplacement::Absolute(document.path.clone())));
         }
+        let bytes = document.bytes.held().expect("no run has let go of the plan's texts yet");
         match document.role {
             InputRole::Plan => {
                 plan_path = Some(document.path.clone());
-                plan_value = serde_json::from_slice(&document.bytes).or_fail(Exit::Fault)?;
+                plan_value = serde_json::from_slice(&bytes).or_fail(Exit::Fault)?;
             }
             InputRole::Profiles => {
-                let value: Value = serde_json::from_slice(&document.bytes).or_fail(Exit::Fault)?;
+                let value: Value = serde_json::from_slice(&bytes).or_fail(Exit::Fault)?;
                 profiles = Some((document.path.clone(), value));
             }
-            _ => folder.write(&document.path, &document.bytes)?,
+            _ => folder.write(&document.path, &bytes)?,
         }
     }
     let (Some(plan_path), Some((profiles_path, mut profiles))) = (plan_path, profiles) else {

@@ -97,7 +97,7 @@ pub(super) fn probes(args: &RegistryListArgs, ui: &mut Ui) -> Result<Exit, Failu
             probe.expected.as_str().to_owned(),
             probe.operation.clone(),
             probe.driver.clone().unwrap_or_else(|| "-".into()),
-            probe.target.clone(),
+            probe.target.to_string(),
         ]
     });
     print(

@@ -19,7 +19,7 @@ use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
 use crate::base::printable::{Lines, path_text};
 use crate::evidence::expected_matrix;
 use crate::plan::template::{self, BUILT_FROM_FILE, FileSet, PLAN_FILE, Template};
-use crate::plan::{self, LoadError, OWN_PROFILES_PATH, Selection, Severity, Workspace};
+use crate::plan::{self, InputDocument, LoadError, OWN_PROFILES_PATH, Selection, Severity, Workspace};
 use crate::record::build::BuiltFile;
 use crate::record::sources::InputRole;
 
@@ -125,11 +125,13 @@ fn write_questions(file: &Path, args: &PlanBuildArgs, ui: &mut Ui) -> Result<Exi
     let (plan, _) = plan::load(file, home().as_deref(), &Selection::default()).map_err(load_failure)?;
     let mut files: Vec<(String, Vec<u8>)> =
         questions.documents().map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).collect();
+    let held =
+        |document: &InputDocument| document.bytes.held().expect("no run has let go of the plan's texts").to_vec();
     let named = plan.documents.iter().filter(|document| document.role == InputRole::Policy);
     let own = named.filter(|document| !document.path.starts_with('/') && questions.document(&document.path).is_none());
     let (above, beside): (Vec<_>, Vec<_>) = own.partition(|document| plan::leads_out(&document.path));
-    files.extend(beside.into_iter().map(|document| (document.path.clone(), document.bytes.to_vec())));
-    bring_in(&mut files, above.into_iter().map(|document| (document.path.as_str(), document.bytes.to_vec())));
+    files.extend(beside.into_iter().map(|document| (document.path.clone(), held(document))));
+    bring_in(&mut files, above.into_iter().map(|document| (document.path.as_str(), held(document))));
     plan_folder::write(&args.out, &files, PLAN_FILE, args.overwrite).map_err(|error| folder_failure(error, true))?;
     let out = args.out.display();
     let mut lines = Lines::default();

@@ -32,7 +32,7 @@ pub(super) fn of(
         rule_place: row.rule.as_deref().and_then(|rule| {
             let text = || {
                 let document = context.plan.documents.iter().find(|one| one.path == *policy)?;
-                std::str::from_utf8(&document.bytes).ok().map(str::to_owned)
+                String::from_utf8(document.bytes.held()?.to_vec()).ok()
             };
             let (line, column) = places.find(policy, rule, text)?;
             Some(SourcePlace { path: policy.clone(), line, column })
@@ -54,7 +54,7 @@ pub(super) fn of(
         asked: asked_as_expected(judged),
         errno,
         reason,
-        opinions: opinions::of(entry.expected.decision(), entry.why.clone(), actual, model),
+        opinions: opinions::of(entry.expected.decision(), entry.why.as_deref().map(str::to_owned), actual, model),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use super::ArtifactSink;
 use super::artifact_writer::ArtifactWriter;
@@ -20,7 +21,7 @@ use crate::record::verdict_line::{LaneOutcome, OutcomeWord, VERDICT_SCHEMA, Verd
 /// The document while it is written.
 pub(super) struct VerdictLines<O> {
     artifact: ArtifactWriter<O>,
-    /// Of every probe of the registry that came up so far: profiles share them.
+    /// Of every probe that came up so far and that several profiles share.
     probes: HashMap<ProbeId, Digest>,
 }
 
@@ -46,9 +47,13 @@ impl<O: Write> VerdictLines<O> {
         lanes: &ShownByLanes<'_, '_>,
     ) -> Result<(), DeriveError> {
         let entry = &placed.probe.entry;
-        let probe_sha256 = match self.probes.get(&entry.probe_id) {
-            Some(known) => *known,
-            None => *self.probes.entry(entry.probe_id.clone()).or_insert_with(|| probe_digest(entry)),
+        let probe_sha256 = if Arc::strong_count(entry) == 1 {
+            // Nobody else will ask for it.
+            probe_digest(entry)
+        } else if let Some(known) = self.probes.get(&entry.probe_id) {
+            *known
+        } else {
+            *self.probes.entry(entry.probe_id.clone()).or_insert_with(|| probe_digest(entry))
         };
         let line = line(seq, placed, lanes, probe_sha256);
         self.artifact.put(|out| {

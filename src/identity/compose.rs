@@ -266,7 +266,7 @@ pub const LISTED_PATHS: usize = 1000;
 /// is there before the run.
 pub fn fixed_paths(plan: &ResolvedPlan) -> BTreeSet<&str> {
     plan.declared_rows()
-        .flat_map(|(_, probe)| [Some(probe.entry.target.as_str()), probe.entry.to.as_deref()])
+        .flat_map(|(_, probe)| [Some(&*probe.entry.target), probe.entry.to.as_deref()])
         .flatten()
         .filter(|path| path.starts_with('/'))
         .collect()
@@ -390,7 +390,7 @@ mod tests {
         let targets = [("/etc/hosts", Some("/tmp/to")), ("${root}/f", Some("${root}/g")), ("127.0.0.1:1", None)];
         for (probe, (target, to)) in plan.profiles[0].probes.iter_mut().zip(targets) {
             let entry = Arc::make_mut(&mut probe.entry);
-            entry.target = target.to_owned();
+            entry.target = target.into();
             entry.to = to.map(str::to_owned);
         }
         assert_eq!(fixed_paths(&plan).into_iter().collect::<Vec<_>>(), ["/etc/hosts", "/tmp/to"]);

@@ -361,7 +361,7 @@ mod tests {
     fn a_digest_of_paths_is_found_again_where_all_are_listed_and_else_taken_as_it_is() {
         let mut plan = quickstart();
         for (probe, target) in plan.profiles[0].probes.iter_mut().zip(["/etc/hosts", "/usr"]) {
-            Arc::make_mut(&mut probe.entry).target = target.to_owned();
+            Arc::make_mut(&mut probe.entry).target = target.into();
         }
         let declared = |change: fn(&mut PreExisting)| {
             let mut given = given(&plan, &[], 1);

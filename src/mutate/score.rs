@@ -61,7 +61,7 @@ pub(super) fn report(plan: &ResolvedPlan, answers: Vec<PolicyMutants>, fail_unde
                 None => {
                     let text = || {
                         let document = plan.documents.iter().find(|document| document.path == path)?;
-                        String::from_utf8(document.bytes.to_vec()).ok()
+                        String::from_utf8(document.bytes.held()?.to_vec()).ok()
                     };
                     let place = lines.find(path, &change.at, text);
                     policy.rules.push(RuleProof {

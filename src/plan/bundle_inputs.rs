@@ -9,7 +9,7 @@ use crate::base::bundle_path::BundlePath;
 use crate::base::fsx::{self, FileError};
 use crate::base::json;
 use crate::base::limits::{MAX_BUNDLE_FILES, MAX_INDEX_BYTES};
-use crate::base::shared_bytes::SharedBytes;
+use crate::base::shared_bytes::{DocumentBytes, SharedBytes};
 use crate::record::layout;
 use crate::record::sources::{INPUT_SOURCES_SCHEMA, InputRole, InputSource, InputSources};
 
@@ -27,7 +27,7 @@ enum CopySource {
     /// The bundle's folder, when they are asked for.
     Folder(PathBuf),
     /// They were read, and compared with the list, already.
-    Held(BTreeMap<BundlePath, SharedBytes>),
+    Held(BTreeMap<BundlePath, DocumentBytes>),
 }
 
 /// Why the input documents of a bundle cannot be used.
@@ -65,16 +65,18 @@ impl BundleInputs {
 
     /// From every file of a bundle under `inputs/`, as the very bytes that were digested. Each has to be listed, with its
     /// size and digest.
-    pub fn held(files: &BTreeMap<BundlePath, SharedBytes>) -> Result<Self, BundleInputsError> {
+    pub fn held(files: &BTreeMap<BundlePath, DocumentBytes>) -> Result<Self, BundleInputsError> {
         let refuse = |reason: String| Err(BundleInputsError::List { reason });
         let list_path = BundlePath::new(layout::INPUT_SOURCES).expect("the layout's names are valid bundle paths");
-        let Some(list) = files.get(&list_path) else { return refuse("it is absent".into()) };
-        let inputs = Self::listed(list, CopySource::Held(files.clone()))?;
+        let Some(list) = files.get(&list_path).and_then(DocumentBytes::held) else {
+            return refuse("it is absent".into());
+        };
+        let inputs = Self::listed(&list, CopySource::Held(files.clone()))?;
         let mut named = BTreeSet::from([&list_path]);
         for InputSource { file, size, sha256, .. } in inputs.documents.values() {
             match files.get(file) {
                 None => return refuse(format!("it lists `{file}`, which is absent")),
-                Some(bytes) if *size != bytes.len() as u64 || *sha256 != bytes.digest() => {
+                Some(bytes) if *size != bytes.length() || *sha256 != bytes.digest() => {
                     return refuse(format!("it lists `{file}` with another size or digest"));
                 }
                 Some(_) => _ = named.insert(file),
@@ -135,7 +137,10 @@ impl DocumentSource for BundleInputs {
         };
         let bytes = match &self.copies {
             CopySource::Folder(bundle) => SharedBytes::from(fsx::read_regular(&entry.file.under(bundle), cap_bytes)?),
-            CopySource::Held(files) => files.get(&entry.file).cloned().unwrap_or_default(),
+            CopySource::Held(files) => match files.get(&entry.file).and_then(DocumentBytes::held) {
+                Some(bytes) => bytes,
+                None => return refuse(io::ErrorKind::NotFound, "the bundle's copy is not at hand any more"),
+            },
         };
         if bytes.len() as u64 > cap_bytes {
             return refuse(io::ErrorKind::FileTooLarge, &format!("it is larger than {cap_bytes} bytes"));

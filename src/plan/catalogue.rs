@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -186,7 +187,7 @@ impl RegistryContent {
         }
         Ok(Self {
             id,
-            probes: registry.probes.probes.into_values().collect(),
+            probes: registry.probes.probes.into_values().map(Arc::unwrap_or_clone).collect(),
             profiles: registry.profiles.profiles.into_values().collect(),
         })
     }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Map;
 
@@ -141,7 +142,7 @@ fn path_of(plan: &ResolvedPlan, role: InputRole) -> &str {
 }
 
 /// Lanes that a probe names and nobody knows.
-fn check_lane_names(path: &str, probes: &BTreeMap<ProbeId, ProbeEntry>, notes: &mut Vec<Diagnostic>) {
+fn check_lane_names(path: &str, probes: &BTreeMap<ProbeId, Arc<ProbeEntry>>, notes: &mut Vec<Diagnostic>) {
     for (id, probe) in probes {
         for lane in probe.supports_lanes.keys().filter(|lane| !LANES.contains(&lane.as_str())) {
             let pointer = format!("/probes/{}/supports_lanes/{}", pointer_part(id.as_str()), pointer_part(lane));

@@ -31,6 +31,7 @@ mod lint_sbpl;
 mod locate;
 mod paths;
 mod policy;
+mod probe_entry;
 mod probes;
 mod reach;
 mod read;
@@ -40,6 +41,7 @@ mod seatbelt;
 mod text;
 mod text_place;
 mod worlds;
+mod written_probe;
 
 pub use bundle_inputs::{BundleInputs, BundleInputsError};
 pub use carried_worlds::carried_worlds;

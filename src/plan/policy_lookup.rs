@@ -213,7 +213,8 @@ pub fn policy_of_profile(
         plan.documents
             .iter()
             .find(|document| document.path == path)
-            .map_or_else(SharedBytes::default, |found| found.bytes.clone())
+            .and_then(|found| found.bytes.held())
+            .unwrap_or_default()
     };
     // What stands in the way of one probe is no reason to keep silent about the policy.
     let Some(profile) = plan.profiles.first() else { return Err(refused(notes).located(workspace)) };

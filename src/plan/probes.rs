@@ -40,18 +40,18 @@ pub(super) fn linux_action(entry: &ProbeEntry, base: &str, notes: &mut Diagnosti
         argv: entry.argv.clone(),
         exit_code: entry.exit_code,
         mounts: entry.mounts.clone(),
-        ..Action::new(driver, entry.target.clone())
+        ..Action::new(driver, &*entry.target)
     })
 }
 
 /// The probe with the folders that a launcher is told of spelled as what they are: parts of its own root.
 pub(super) fn with_folders(entry: &ProbeEntry) -> Cow<'_, ProbeEntry> {
-    let texts = [Some(&entry.target), entry.to.as_ref(), entry.listener.as_ref().map(|it| &it.address)];
-    if !texts.into_iter().flatten().chain(&entry.argv).any(|text| has_folder(text)) {
+    let texts = [Some(&*entry.target), entry.to.as_deref(), entry.listener.as_ref().map(|it| it.address.as_str())];
+    if !texts.into_iter().flatten().chain(entry.argv.iter().map(String::as_str)).any(has_folder) {
         return Cow::Borrowed(entry);
     }
     let mut entry = entry.clone();
-    entry.target = folders_as_parts(&entry.target);
+    entry.target = folders_as_parts(&entry.target).into();
     entry.to = entry.to.as_deref().map(folders_as_parts);
     entry.argv = entry.argv.iter().map(|text| folders_as_parts(text)).collect();
     if let Some(listener) = &mut entry.listener {
@@ -62,15 +62,18 @@ pub(super) fn with_folders(entry: &ProbeEntry) -> Cow<'_, ProbeEntry> {
 
 /// Every text that may hold placeholders.
 pub(super) fn check_texts(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) {
-    let texts = [("target", Some(&entry.target)), ("to", entry.to.as_ref()), ("attribute", entry.attribute.as_ref())];
-    let argv = entry.argv.iter().enumerate().map(|(n, text)| (format!("argv/{n}"), text));
+    let texts =
+        [("target", Some(&*entry.target)), ("to", entry.to.as_deref()), ("attribute", entry.attribute.as_deref())];
+    let argv = entry.argv.iter().enumerate().map(|(n, text)| (format!("argv/{n}"), text.as_str()));
     for (key, text) in texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?))).chain(argv).chain(
         entry
             .mounts
             .iter()
             .enumerate()
-            .flat_map(|(n, mount)| [(format!("mounts/{n}/from"), &mount.from), (format!("mounts/{n}/at"), &mount.at)])
-            .chain(entry.listener.iter().map(|listener| ("listener/address".to_owned(), &listener.address))),
+            .flat_map(|(n, mount)| {
+                [(format!("mounts/{n}/from"), mount.from.as_str()), (format!("mounts/{n}/at"), &mount.at)]
+            })
+            .chain(entry.listener.iter().map(|listener| ("listener/address".to_owned(), listener.address.as_str()))),
     ) {
         if let Some(unknown) = placeholder::unknown(text) {
             let message = format!("the placeholder `{}` does not exist", shown(unknown));
@@ -245,7 +248,7 @@ pub(super) fn check_demands(entry: &ProbeEntry, base: &str, notes: &mut Diagnost
 }
 
 fn check_target(entry: &ProbeEntry, info: DriverInfo, base: &str, notes: &mut Diagnostics<'_>) {
-    let target = entry.target.as_str();
+    let target = &*entry.target;
     let refuse = |notes: &mut Diagnostics<'_>, key: &str, message: String, remedy: &str| {
         notes.error(DiagnosticKind::Target, format!("{base}/{key}"), message, remedy);
     };

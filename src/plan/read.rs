@@ -14,7 +14,7 @@ use super::subject::NamedPath;
 use crate::base::fsx::FileError;
 use crate::base::json;
 use crate::base::limits::{MAX_INPUT_DOCUMENT_BYTES, MAX_POLICY_BYTES};
-use crate::base::shared_bytes::SharedBytes;
+use crate::base::shared_bytes::{DocumentBytes, SharedBytes};
 use crate::base::threads;
 use crate::record::sources::InputRole;
 use crate::record::subject_digest::{GivenNamedDigest, NamedDigest, NamedThing, SUBJECT_DIGEST_SCHEMA};
@@ -27,7 +27,7 @@ pub struct InputDocument {
     /// Its path as it is referred to: relative to the root where it lies under it, else as spelled.
     pub path: String,
     /// The document's bytes, exactly as they were read.
-    pub bytes: SharedBytes,
+    pub bytes: DocumentBytes,
 }
 
 /// What a declaration names.
@@ -53,13 +53,24 @@ impl<'a> DocumentReader<'a> {
         self.source
     }
 
+    fn known(&self, role: InputRole, path: &str) -> Option<SharedBytes> {
+        self.documents
+            .iter()
+            .find(|known| known.role == role && known.path == path)
+            .and_then(|known| known.bytes.held())
+    }
+
+    fn add(&mut self, role: InputRole, path: String, bytes: &SharedBytes) {
+        self.documents.push(InputDocument { role, path, bytes: bytes.clone().into() });
+    }
+
     /// The bytes of a document; the same bytes however often they are asked for.
     pub(super) fn bytes(&mut self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError> {
-        if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
-            return Ok(known.bytes.clone());
+        if let Some(known) = self.known(role, path) {
+            return Ok(known);
         }
         let bytes = self.source.read(role, path, cap_bytes)?;
-        self.documents.push(InputDocument { role, path: path.to_owned(), bytes: bytes.clone() });
+        self.add(role, path.to_owned(), &bytes);
         Ok(bytes)
     }
 
@@ -73,11 +84,11 @@ impl<'a> DocumentReader<'a> {
         cap_bytes: u64,
     ) -> Result<SharedBytes, FileError> {
         let path = if folder.is_empty() { relative.to_owned() } else { format!("{folder}/{relative}") };
-        if let Some(known) = self.documents.iter().find(|known| known.role == role && known.path == path) {
-            return Ok(known.bytes.clone());
+        if let Some(known) = self.known(role, &path) {
+            return Ok(known);
         }
         let bytes = self.source.read_beneath(role, folder, relative, cap_bytes)?;
-        self.documents.push(InputDocument { role, path, bytes: bytes.clone() });
+        self.add(role, path, &bytes);
         Ok(bytes)
     }
 
@@ -93,27 +104,23 @@ impl<'a> DocumentReader<'a> {
         let path = named.referred(folder);
         let carried = kind == NamedThing::File && !self.source.has_digest_alone(&path);
         if carried {
-            let mut documents = self.documents.iter();
-            if let Some(known) = documents.find(|one| one.role == InputRole::SubjectFile && one.path == path) {
-                return Ok(NamedContent::Bytes(known.bytes.clone()));
+            if let Some(known) = self.known(InputRole::SubjectFile, &path) {
+                return Ok(NamedContent::Bytes(known));
             }
             match self.source.read_named(InputRole::SubjectFile, folder, named, cap_bytes) {
                 Ok(bytes) => {
-                    self.documents.push(InputDocument { role: InputRole::SubjectFile, path, bytes: bytes.clone() });
+                    self.add(InputRole::SubjectFile, path, &bytes);
                     return Ok(NamedContent::Bytes(bytes));
                 }
                 Err(error) if error.source.kind() == io::ErrorKind::FileTooLarge => {}
                 Err(error) => return Err(error),
             }
         }
-        let known = self.documents.iter().find(|one| one.role == InputRole::SubjectDigest && one.path == path);
-        let bytes = match known {
-            Some(known) => known.bytes.clone(),
+        let bytes = match self.known(InputRole::SubjectDigest, &path) {
+            Some(known) => known,
             None => {
                 let bytes = self.source.read_named(InputRole::SubjectDigest, folder, named, MAX_POLICY_BYTES)?;
-                let document =
-                    InputDocument { role: InputRole::SubjectDigest, path: path.clone(), bytes: bytes.clone() };
-                self.documents.push(document);
+                self.add(InputRole::SubjectDigest, path.clone(), &bytes);
                 bytes
             }
         };

@@ -12,6 +12,7 @@ use super::fixtures::{self, FixtureSets};
 use super::history;
 use super::paths::{clean_path, clean_policy_path};
 use super::policy;
+use super::probe_entry::shared;
 use super::probes::linux_action;
 use super::questions;
 use super::reach;
@@ -187,7 +188,7 @@ pub(super) fn follow(
     let mut numbers = HashMap::with_capacity(probes.capacity());
     for (number, (id, entry)) in (0_u32..).zip(registry.probes.probes) {
         numbers.insert(id, number);
-        probes.push(Arc::new(entry));
+        probes.push(entry);
     }
     let actions = [vec![None; probes.len()], vec![None; probes.len()]];
     let mut resolver = Resolver {
@@ -203,6 +204,7 @@ pub(super) fn follow(
         notes,
         policies: HashMap::new(),
         actions,
+        shared_actions: HashSet::new(),
         preflight_mode: None,
     };
     let whole = resolver.profiles(registry.profiles.profiles)?;
@@ -290,6 +292,8 @@ struct Resolver<'a> {
     policies: policy::PolicyCache,
     /// The actions of probes, as far as they were asked for, by system.
     actions: [Vec<Option<Option<Arc<Action>>>>; Platform::ALL.len()],
+    /// Every action once: many probes differ in what is expected of them, or in their ids alone.
+    shared_actions: HashSet<Arc<Action>>,
     /// How the profile that has the preflight's document as its policy reads it, if there is one.
     preflight_mode: Option<PolicyMode>,
 }
@@ -550,7 +554,8 @@ impl Resolver<'_> {
             Platform::Linux => linux_action,
             Platform::Macos => seatbelt_action,
         };
-        let action = resolve(probe, &format!("/probes/{}", pointer_part(id)), &mut notes).map(Arc::new);
+        let action = resolve(probe, &format!("/probes/{}", pointer_part(id)), &mut notes);
+        let action = action.map(|action| shared(&mut self.shared_actions, action));
         *known = Some(action.clone());
         action
     }

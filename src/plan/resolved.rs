@@ -45,6 +45,14 @@ pub struct ResolvedPlan {
 }
 
 impl ResolvedPlan {
+    /// Lets go of the registries' texts, which are the most of what was read, and which nobody reads again: what they say of the
+    /// plan's rows is in the profiles. Their digests stay.
+    pub(crate) fn release_registries(&self) {
+        let registries = [InputRole::Probes, InputRole::Profiles];
+        let read = self.documents.iter().filter(|document| registries.contains(&document.role));
+        read.for_each(|document| document.bytes.release());
+    }
+
     /// How many rows each lane has.
     pub fn row_count(&self) -> usize {
         self.profiles.iter().map(|profile| profile.probes.len()).sum()

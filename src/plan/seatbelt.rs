@@ -38,7 +38,7 @@ pub(super) fn seatbelt_action(entry: &ProbeEntry, base: &str, notes: &mut Diagno
     let own = entry.driver.as_deref().is_some_and(|name| !REFERENCE_DRIVERS.contains(&name));
     let driver = if own { own_driver(entry, base, notes)? } else { reference_driver(entry, base, notes) };
     let info = driver.info();
-    let mut action = Action::new(driver, entry.target.clone());
+    let mut action = Action::new(driver, &*entry.target);
     action.to = entry.to.clone();
     action.name = entry.attribute.clone();
     action.argv = entry.argv.clone();
@@ -197,7 +197,7 @@ fn payload(entry: &ProbeEntry, base: &str, notes: &mut Diagnostics<'_>) -> Optio
 }
 
 fn check_target(entry: &ProbeEntry, driver: Driver, base: &str, notes: &mut Diagnostics<'_>) {
-    let (info, target) = (driver.info(), entry.target.as_str());
+    let (info, target) = (driver.info(), &*entry.target);
     let pointer = format!("{base}/target");
     let known_process = |text: &str| {
         matches!(text, "self" | "outside") || text.parse::<i32>().is_ok_and(|pid| pid > 0 && pid.to_string() == text)

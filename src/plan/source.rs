@@ -51,6 +51,11 @@ pub trait DocumentSource {
     /// `cap_bytes` are refused.
     fn read(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<SharedBytes, FileError>;
 
+    /// The digest of a document, which need not be held for it.
+    fn digest(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Digest, FileError> {
+        self.read(role, path, cap_bytes).map(|bytes| bytes.digest())
+    }
+
     /// Whether that document exists.
     fn has(&self, role: InputRole, path: &str) -> bool;
 
@@ -329,6 +334,14 @@ impl DocumentSource for Workspace {
             return Ok(text.as_bytes().to_vec().into());
         }
         fsx::read_input(&file, cap_bytes).map(SharedBytes::from)
+    }
+
+    fn digest(&self, role: InputRole, path: &str, cap_bytes: u64) -> Result<Digest, FileError> {
+        // Registries are the large ones, and files and nothing else.
+        if self.questions.is_none() && matches!(role, InputRole::Probes | InputRole::Profiles) {
+            return fsx::digest_input(&self.root.join(path), cap_bytes);
+        }
+        self.read(role, path, cap_bytes).map(|bytes| bytes.digest())
     }
 
     fn read_beneath(

@@ -11,11 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::diagnostic::{Diagnostic, DiagnosticKind, Diagnostics, has_errors};
 use super::error::LoadError;
-use super::file::{EVERY_CONTROL, PROBES_SCHEMA, PROFILES_SCHEMA, ProbeEntry, ProbesFile, shorten};
+use super::file::{EVERY_CONTROL, PROBES_SCHEMA, PROFILES_SCHEMA, ProbeEntry, ProbesFile};
 use super::read::{DocumentReader, refused, typed};
 use super::registry::{find_registry, read_registry};
 use super::schema::{DocumentKind, found};
 use super::source::{DocumentSource, INDEX_PATH, Workspace};
+use super::written_probe::shorten;
 use crate::base::format::{self, FormatStanding};
 use crate::base::fsx::{FileError, IoContext, Staged, sync_dir};
 use crate::base::ids::RegistryId;
@@ -103,7 +104,7 @@ impl UpgradedRegistry {
         }
         let said = |value: Value| -> Result<Vec<ProbeEntry>, LoadError> {
             let probes: ProbesFile = typed(value, file, "")?;
-            Ok(probes.probes.values().map(ProbeEntry::written_out).collect())
+            Ok(probes.probes.values().map(|probe| probe.written_out()).collect())
         };
         if said(whole)? != said(short.clone())? {
             let mut notes = Vec::new();
@@ -400,7 +401,7 @@ mod tests {
         assert_eq!(probes["probes"]["a"]["supports_lanes"], json!({"oracle": false}));
         let said = |bytes: &[u8]| -> Vec<ProbeEntry> {
             let file: ProbesFile = serde_json::from_slice(bytes).unwrap();
-            file.probes.values().map(ProbeEntry::written_out).collect()
+            file.probes.values().map(|probe| probe.written_out()).collect()
         };
         assert_eq!(said(&short.probes), said(&made.probes));
         assert_eq!(short.clone().shortened().unwrap(), short);

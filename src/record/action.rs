@@ -6,7 +6,7 @@ use super::driver::Driver;
 
 /// What a probe does. In a registry its texts may hold placeholders (`${root}`, `${port.NAME}`, `${name.NAME}`); in a
 /// row they are resolved. Both forms have this shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
     /// The driver that performs the operation.
@@ -34,7 +34,7 @@ pub struct Action {
 }
 
 /// One bind mount of a probe's own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BindMount {
     /// The folder that is shown.

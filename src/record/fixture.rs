@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// One thing that the harness makes under `${root}` before a probe runs, freshly for every lane.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FixtureEntry {
     /// Where, relative to `${root}`; plain parts only. Missing parent folders are made with mode 0755. Where the
@@ -87,7 +87,7 @@ impl<'p> OutsideFixture<'p> {
 pub const PROGRAM_EXIT: i32 = 42;
 
 /// What the harness listens on while a probe runs, outside any policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerSpec {
     /// The kind of socket.

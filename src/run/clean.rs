@@ -256,7 +256,7 @@ fn prepare(request: &RunRequest, order: WorkerOrder<'_>, staged: &Stage) -> Resu
     let (placed, sources) = inputs::placed(&request.declared.plan);
     let mut files = Vec::with_capacity(placed.len() + 1);
     for (path, document) in placed {
-        files.push(staged.put(&path, &document.bytes)?);
+        files.push(staged.put(&path, &inputs::content(document, &request.places.root)?)?);
     }
     files.push(staged.put(&path_of(layout::INPUT_SOURCES), &json_out::to_pretty(&sources))?);
     let job = WorkerJob {

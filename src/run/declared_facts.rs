@@ -275,7 +275,7 @@ fn run_commands(plan: &ResolvedPlan) -> BTreeMap<String, Stated<Digest>> {
     let mut commands = BTreeMap::new();
     for (_, probe) in plan.declared_rows() {
         if probe.entry.operation.starts_with("process-exec") && probe.entry.target.starts_with('/') {
-            add_command(Path::new(&probe.entry.target), &mut commands);
+            add_command(Path::new(&*probe.entry.target), &mut commands);
         }
     }
     commands
@@ -500,7 +500,8 @@ mod tests {
         let rows = [("process-exec*", &*run), ("file-read-data", &*read), ("process-exec*", "${root}/own")];
         for (probe, (operation, target)) in plan.profiles[0].probes.iter_mut().zip(rows) {
             let entry = Arc::make_mut(&mut probe.entry);
-            (entry.operation, entry.target) = (operation.to_owned(), target.to_owned());
+            entry.operation = operation.to_owned();
+            entry.target = target.into();
         }
         assert_eq!(run_commands(&plan), BTreeMap::from([(run, Stated::Is(Digest::of(b"run")))]));
     }

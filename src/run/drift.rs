@@ -72,8 +72,7 @@ fn find(source: &dyn DocumentSource, manifest: &RunManifest, exe: &Path) -> Vec<
         Err(reason) => drift.push(format!("{what}: cannot be read again: {reason}")),
     };
     let digest = |input: &DeclaredInput| {
-        let read = source.read(input.role, &input.path, MAX_INPUT_DOCUMENT_BYTES);
-        read.map(|bytes| bytes.digest()).map_err(|error| error.source.to_string())
+        source.digest(input.role, &input.path, MAX_INPUT_DOCUMENT_BYTES).map_err(|error| error.source.to_string())
     };
     // What a questions file stands for lies nowhere: it is what it was as long as the file is.
     let has_questions = manifest.declared_inputs.iter().any(|input| input.role == InputRole::Questions);

@@ -198,7 +198,8 @@ fn produce(
     writer: &mut BundleWriter,
     observer: &mut dyn RunObserver,
 ) -> Result<(RunManifest, DerivationOutcome), RunStep> {
-    inputs::store(&request.declared.plan, writer)?;
+    inputs::store(&request.declared.plan, &request.places.root, writer)?;
+    request.declared.plan.release_registries();
     if let Some(worker) = &request.control.worker {
         writer.put(&path_of(layout::WORKER_WITNESS), &json_out::to_pretty(&worker.witness)).map_err(RunStep::Write)?;
     }

@@ -9,7 +9,7 @@ use super::rows::MergedRows;
 use super::sort_out;
 use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
-use crate::base::shared_bytes::SharedBytes;
+use crate::base::shared_bytes::DocumentBytes;
 use crate::bundle::finding::{BundleFinding, Findings, Problem, chain};
 use crate::bundle::index;
 use crate::bundle::observed::HashedRows;
@@ -139,7 +139,7 @@ fn put_together(inputs: &ReplayInputs<'_>, parts: &[&Verified<Bundle>]) -> Resul
     if !ordered.iter().enumerate().all(|(place, (given, _))| place == *given) {
         return Err("its parts do not stand in the order of their shares, starts and digests".into());
     }
-    let files: &BTreeMap<BundlePath, SharedBytes> = inputs.files;
+    let files: &BTreeMap<BundlePath, DocumentBytes> = inputs.files;
     let documents = BundleInputs::held(files).map_err(|error| chain(&error))?;
     let manifest = inputs.manifest;
     let composed = compose(parts, &documents, documents.plan_path(), &manifest.run_id, &manifest.output_root);

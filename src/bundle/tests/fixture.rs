@@ -11,6 +11,7 @@ use crate::base::bundle_path::BundlePath;
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RunId, WorldId};
 use crate::base::json_out;
+use crate::base::shared_bytes::DocumentBytes;
 use crate::bundle::index::{self, ExpectedArtifacts};
 use crate::bundle::lock::OutputLock;
 use crate::bundle::observed::HashedRows;
@@ -67,8 +68,9 @@ pub(super) fn replay_digests(
     sink: &mut ReplaySink,
 ) -> Result<Times, ReplayError> {
     let absent = || BundleInputsError::List { reason: "it is absent".into() };
-    let sources = inputs.files.get(&index::path_of(layout::INPUT_SOURCES)).ok_or_else(absent)?;
-    derive(rows, sources, sink).map_err(|source| DeriveError::Write { artifact: layout::SUMMARY, source })?;
+    let sources =
+        inputs.files.get(&index::path_of(layout::INPUT_SOURCES)).and_then(DocumentBytes::held).ok_or_else(absent)?;
+    derive(rows, &sources, sink).map_err(|source| DeriveError::Write { artifact: layout::SUMMARY, source })?;
     Ok(Times::default())
 }
 

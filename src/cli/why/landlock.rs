@@ -29,7 +29,7 @@ pub(super) fn answer(source: &NamedPolicy, query: &Query, policy: &LandlockPolic
     let operation = canonical(&query.operation).unwrap_or(&query.operation);
     let probe = source.asked.profile.as_ref().and_then(|found| {
         let same = |probe: &&ResolvedProbe| {
-            canonical(&probe.entry.operation) == Some(operation) && probe.entry.target == query.target
+            canonical(&probe.entry.operation) == Some(operation) && *probe.entry.target == *query.target
         };
         found.profile.probes.iter().find(same)
     });

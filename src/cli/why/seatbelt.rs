@@ -50,7 +50,7 @@ pub(super) fn question_of(source: &NamedPolicy, query: &Query) -> Result<SbplQue
     // A probe of the profile that asks just this knows more: its driver, its own fixtures.
     let probe = source.asked.profile.as_ref().and_then(|found| {
         let same = |probe: &&ResolvedProbe| {
-            canonical(&probe.entry.operation) == canonical(&query.operation) && probe.entry.target == query.target
+            canonical(&probe.entry.operation) == canonical(&query.operation) && *probe.entry.target == *query.target
         };
         found.profile.probes.iter().find(same)
     });

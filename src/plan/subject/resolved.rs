@@ -104,7 +104,7 @@ impl ResolvedSubject {
         if let Some(text) = self.texts.get(digest) {
             return Some(text.clone().into_bytes().into());
         }
-        self.documents.iter().find(|document| document.bytes.digest() == *digest).map(|found| found.bytes.clone())
+        self.documents.iter().find(|document| document.bytes.digest() == *digest)?.bytes.held()
     }
 }
 

@@ -317,7 +317,7 @@ fn large_files_count_like_small_ones_and_are_not_kept() {
     assert_eq!(at(&subject, "/artifact/model/weights"), json!({"digest": format!("sha256:{digest}")}));
     assert_eq!((subject.files[0].size, subject.files[0].digest), (size, digest));
     assert!(
-        subject.documents.iter().all(|document| document.bytes.len() < 4096 || document.role == InputRole::Subject)
+        subject.documents.iter().all(|document| document.bytes.length() < 4096 || document.role == InputRole::Subject)
     );
     // Together they are no larger than what is carried, however many they are.
     let names: Vec<String> = (0..6).map(|n| format!("f{n}")).collect();
@@ -326,7 +326,7 @@ fn large_files_count_like_small_ones_and_are_not_kept() {
     }
     let code: Value = names.iter().map(|name| json!({"file": name})).collect();
     let subject = desk.read(|document| set(document, "/artifact/code", code)).unwrap();
-    let carried: u64 = subject.documents.iter().map(|document| document.bytes.len() as u64).sum();
+    let carried: u64 = subject.documents.iter().map(|document| document.bytes.length()).sum();
     assert!(carried < MAX_SUBJECT_BYTES + 1024 * 1024, "{carried}");
     assert_eq!(subject.files.len(), 6);
 }

@@ -1,6 +1,7 @@
 //! What builders that expand a template share: the shape of what they make, and the entries that they fill it with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use super::super::file::{
     EVERY_CONTROL, PLAN_SCHEMA, PROBES_SCHEMA, PROFILES_SCHEMA, PlanFile, ProbeEntry, ProbesFile, ProfileEntry,
     ProfilesFile,
 };
+use super::super::written_probe::WrittenProbe;
 use super::document::{BuilderContext, Ordered, body, id};
 use super::policies::{CarriedKeys, carried};
 use crate::base::ids::{ProbeId, ProfileId};
@@ -51,7 +53,7 @@ pub(super) struct ExpandedDocuments<'a> {
     head: &'a BuilderContext,
     lanes: Map<String, Value>,
     order: Vec<ProfileId>,
-    probes: BTreeMap<ProbeId, ProbeEntry>,
+    probes: BTreeMap<ProbeId, Arc<ProbeEntry>>,
     profiles: BTreeMap<ProfileId, ProfileEntry>,
     policies: BTreeMap<String, Vec<u8>>,
 }
@@ -177,9 +179,9 @@ impl<'a> ExpandedDocuments<'a> {
             return;
         }
         let text = |text: Option<&str>| text.map(str::to_owned);
-        let entry = ProbeEntry {
+        let entry = WrittenProbe {
             probe_id: probe_id.clone(),
-            name: Some(fields.name),
+            name: Some(fields.name.into()),
             operation: fields.operation.to_owned(),
             target: fields.target.to_owned(),
             expected: expected.into(),
@@ -206,11 +208,11 @@ impl<'a> ExpandedDocuments<'a> {
             fixtures: Vec::new(),
             mounts: Vec::new(),
             listener: None,
-            why: fields.why,
+            why: fields.why.map(Into::into),
         };
         let refs = self.profiles.get_mut(profile).expect("the profile was added");
         refs.probe_refs.push(probe_id.clone());
-        self.probes.insert(probe_id, entry);
+        self.probes.insert(probe_id, Arc::new(entry.into()));
     }
 
     /// The finished documents.

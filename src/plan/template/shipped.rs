@@ -117,7 +117,8 @@ pub fn example(driver: Driver) -> Option<CarriedProbe> {
         let mut profiles = chosen.profiles.iter().filter_map(|id| profiles.profiles.get(id));
         profiles.find_map(|profile| {
             let mut entries = profile.probe_refs.iter().filter_map(|id| probes.probes.get(id));
-            let probe = entries.find(|probe| probe.driver.as_deref() == Some(driver.info().name))?.clone();
+            let probe = entries.find(|probe| probe.driver.as_deref() == Some(driver.info().name))?;
+            let probe = ProbeEntry::clone(probe);
             Some(CarriedProbe { template_id: id.to_owned(), profile_id: profile.profile_id.as_str().to_owned(), probe })
         })
     })

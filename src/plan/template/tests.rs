@@ -42,7 +42,8 @@ fn rows(set: &FileSet, profile: &str) -> Vec<(String, String, Decision)> {
     let profile = profiles.profiles.values().find(|entry| entry.profile_id.as_str() == profile).unwrap();
     let probe = |id| &probes.probes[id];
     let rows = profile.probe_refs.iter().map(probe);
-    rows.map(|probe| (probe.probe_id.to_string(), probe.target.clone(), probe.expected.decision().unwrap())).collect()
+    rows.map(|probe| (probe.probe_id.to_string(), probe.target.to_string(), probe.expected.decision().unwrap()))
+        .collect()
 }
 
 fn vfs_document() -> Value {

@@ -247,12 +247,12 @@ fn the_documents_of_a_bundle_resolve_to_the_same_plan() {
         .enumerate()
         .map(|(n, document)| {
             let file = BundlePath::new(format!("inputs/{n}")).unwrap();
-            fs::write(file.under(bundle.path()), &*document.bytes).unwrap();
+            fs::write(file.under(bundle.path()), &*document.bytes.held().unwrap()).unwrap();
             InputSource {
                 role: document.role,
                 path: document.path.clone(),
                 file,
-                size: document.bytes.len() as u64,
+                size: document.bytes.length(),
                 sha256: document.bytes.digest(),
             }
         })

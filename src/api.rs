@@ -188,7 +188,7 @@ pub mod templates {
 ///             launchers: Default::default(),
 ///             environment: std::env::vars().map(|(name, value)| (name, value.into_bytes())).collect(),
 ///         },
-///         control: RunControl { cancel: Cancel::default(), worker: None },
+///         control: RunControl { cancel: Cancel::default(), worker: None, attribute: false },
 ///     },
 ///     &mut Silent,
 /// )?;

@@ -16,7 +16,7 @@
 //! | 2 | `policy` | 0–1 |
 //! | 2 | `evidence`, `world`, `plan` | 0–1, `policy`; `evidence` also `plan` |
 //! | 3 | `identity`, `sys`, `zygote::protocol`, `process` | 0–2; `process` also `zygote::protocol` |
-//! | 4 | `enforce`, `probe`, `channel`, `bundle` | 0–3, not each other; `bundle` leaves `process` alone |
+//! | 4 | `enforce`, `probe`, `channel`, `audit`, `bundle` | 0–3, not each other; `bundle` leaves `process` alone |
 //! | 5 | `zygote`, `lane` | 0–4 except `bundle` |
 //! | 5 | `launcher` | 0–4 except `bundle`; `lane` |
 //! | 6 | `run` | 0–5; the only place where execution meets writing |
@@ -41,6 +41,7 @@
 
 pub mod api;
 mod attest;
+mod audit;
 mod base;
 mod bundle;
 mod channel;

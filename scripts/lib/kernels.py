@@ -321,8 +321,8 @@ def emulate(kernel, image, line, log, timeout_s, sent=None):
 
 #: What stands at the end of the console if everything was sent.
 SENT = "worlds: everything was sent"
-#: The first process of a machine whose bundles are wanted: what the executable mounts as such (src/cli/as_init.rs), the plans one after
-#: the other, and what they left as an archive to the second serial line.
+#: The first process of a machine of which something is wanted: what the executable mounts as such (src/cli/as_init.rs), the commands, and
+#: what they left in /out as an archive to the second serial line. Their own words go to the console.
 SENDER = f"""#!/busybox sh
 b=/busybox
 export PATH=/usr/bin
@@ -333,10 +333,10 @@ for one in 'proc /proc' 'sysfs /sys' 'devtmpfs /dev' 'devpts /dev/pts' 'tmpfs /d
 done
 $b chmod 1777 /tmp /dev/shm
 $b ip link set lo up
-for plan in @PLANS@; do
-    /sandproof run --quiet --plan /plans/$plan --out /out/$plan >/dev/null 2>/dev/ttyS0
-    echo "worlds: $plan ended with $?" >/dev/ttyS0
-done
+$b mkdir -p /out
+{{
+@COMMANDS@
+}} >/dev/ttyS0 2>&1
 $b stty -F /dev/ttyS1 raw -echo
 $b tar -C /out -c . | $b gzip -1 >/dev/ttyS1
 $b sleep 1
@@ -345,20 +345,35 @@ $b poweroff -f
 """
 
 
+#: Runs plans, one after the other.
+RUN_PLANS = """for plan in @PLANS@; do
+    /sandproof run --quiet --plan /plans/$plan --out /out/$plan >/dev/null
+    echo "worlds: $plan ended with $?"
+done"""
+
+
 def bundles(kernel, plans, folder, executable=None, timeout_s=1800):
     """Runs plans on a kernel, one after the other, and unpacks the bundles into `folder`, which is made."""
+    sent(kernel, RUN_PLANS.replace("@PLANS@", " ".join(plans)), folder, executable, timeout_s)
+
+
+def sent(kernel, commands, folder, executable=None, timeout_s=1800):
+    """Has a machine perform commands of a shell, unpacks what they left in /out into `folder`, which is made, and gives the
+    console."""
     need("qemu-system-x86_64", "qemu-system-x86")
     logs = CACHE / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{kernel.parent.name}-{time.strftime('%H%M%S')}-{os.getpid()}.console"
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        image, sent = Path(scratch) / "initramfs", Path(scratch) / "sent"
-        image.write_bytes(initramfs(executable or static_executable(), init=SENDER.replace("@PLANS@", " ".join(plans))))
-        emulate(kernel, image, "console=ttyS0 panic=-1 quiet loglevel=3 lsm=landlock", log, timeout_s, sent)
-        if SENT not in log.read_text(errors="replace"):
+        image, archive = Path(scratch) / "initramfs", Path(scratch) / "sent"
+        image.write_bytes(initramfs(executable or static_executable(), init=SENDER.replace("@COMMANDS@", commands)))
+        emulate(kernel, image, "console=ttyS0 panic=-1 quiet loglevel=3 lsm=landlock", log, timeout_s, archive)
+        console = log.read_text(errors="replace").replace("\r\n", "\n")
+        if SENT not in console:
             raise Problem(f"the machine did not get to its end; its console is in {log}")
         folder.mkdir(parents=True)
-        run(["tar", "-C", str(folder), "-xzf", str(sent)])
+        run(["tar", "-C", str(folder), "-xzf", str(archive)])
+    return console
 
 
 def landlock_abi(report):

@@ -327,6 +327,8 @@ def forgeries(base):
     yield one("another file", line("scenario", 0, "/operation/opened/ino", 1))
     yield one("nothing read", line("scenario", 0, "/operation/details", [["bytes_read", 0]]))
     yield one("another last call", line("scenario", 0, "/operation/calls/1/syscall", "pread64"))
+    said = {"level": "kernel", "blockers": ["fs.read_file"]}
+    yield one("an attribution that nobody heard", line("scenario", 0, "/attribution", said))
     yield one("a policy in the baseline", line("baseline", 0, "/prologue/apply", rows[0]["prologue"]["apply"]))
     yield one("1969", line("scenario", 0, "/started_at_unix_s", -5.0))
     yield one("another time, which gates and reports see", line("scenario", 0, "/started_at_unix_s", 0.0), reference=True)

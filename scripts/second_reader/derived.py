@@ -453,6 +453,7 @@ def _summary(done, apart):
     underivable = [one["profile_id"] for one in done.controls or [] if one["must_deny"]["status"] == "not_derivable"]
     status = "ok" if done.lanes["scenario"] and not apart and not unasserted else "partial"
     lanes = done.lanes if manifest["dry_run"] else plan.document.get("lanes", {})
+    listened = "attribution" in manifest and done.lanes["scenario"]
     return {
         "world_id": manifest["world_id"], "run_id": manifest["run_id"], "identity": manifest.get("identity"),
         "plan_id": manifest["plan_id"], "plan_digest": manifest["plan_digest"], "channel": manifest["channel"],
@@ -463,11 +464,24 @@ def _summary(done, apart):
         "undecided_rows": _listed([(planned, kind) for planned, row, kind in left if not by_design(row, kind)]),
         "by_design_rows": _listed([(planned, kind) for planned, row, kind in left if by_design(row, kind)]),
         "profiles_without_refusal": named([one for one in underivable if one not in refused]),
+        # Nothing that is there equals what is not.
+        "attribution": _attribution(done) if listened else ...,
+    }
+
+
+def _attribution(done):
+    """What the kernel said, in numbers; where the model says otherwise, only the program can say."""
+    said = [row["attribution"] for _, row, _ in done.outcomes if "attribution" in row]
+    by_kernel = [one for one in said if one["level"] == "kernel"]
+    return {
+        "kernel": len(by_kernel), "errno": len(said) - len(by_kernel),
+        "unattributed": _counted(one["unattributed"] for one in said if "unattributed" in one),
+        "records": sum(1 + len(one.get("further", ())) for one in by_kernel),
     }
 
 
 #: Members of these are compared with all that they hold, so that nothing more may stand in them.
-WHOLE = {"counts", "mismatch_counts", "undecided_kinds", "undecided_rows", "by_design_rows", "profiles_without_refusal", "lanes"}
+WHOLE = {"counts", "mismatch_counts", "undecided_kinds", "undecided_rows", "by_design_rows", "profiles_without_refusal", "lanes", "unattributed"}
 
 
 def contains(found, wanted, at=""):

@@ -144,6 +144,7 @@ class Contradictions:
         self.base = manifest["fixture_base"]
         self.host = manifest["host"]
         self.times = manifest.get("repeat", 1)
+        self.listened = "attribution" in manifest
 
     def check(self, row, fixtures):
         times = 1 + len(row.get("repetitions", ()))
@@ -160,6 +161,7 @@ class Contradictions:
         if row["root"] != root and not shared:
             yield "row_root", f"its folder is {row['root']}, that of this run for it is {root}"
         yield from self._process(row)
+        yield from self._attribution(row)
         prologue = row.get("prologue")
         if prologue is None:
             return
@@ -178,6 +180,18 @@ class Contradictions:
             yield from self._descriptors(row, prologue["open_fds"])
         if "operation" in row:
             yield from self._operation(row, prologue, fixtures)
+
+    def _attribution(self, row):
+        said = row.get("attribution")
+        if said is None:
+            return
+        failed = any(call["ret"] < 0 for call in row.get("operation", {}).get("calls", ()))
+        by_kernel = said["level"] == "kernel"
+        told = ("unattributed" in said, "blockers" in said) == (not by_kernel, by_kernel)
+        if not self.listened or row["lane"] == "baseline" or not failed:
+            yield "row_attribution", "the kernel said nothing of it that anybody heard"
+        elif not told or (not by_kernel and len(said) != 2):
+            yield "row_attribution", "it does not say what its level demands"
 
     @staticmethod
     def _process(row):

@@ -169,7 +169,7 @@ pub(super) fn run(args: &AskArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             fixture_candidates: usual_places(),
             exe,
         },
-        control: RunControl { cancel, worker: None },
+        control: RunControl { cancel, worker: None, attribute: false },
     };
     let mut progress = ProgressBars::new(ui.draws_progress());
     let outcome = run::run(&request, &mut progress);

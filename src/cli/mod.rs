@@ -10,6 +10,8 @@ mod as_init;
 mod ask;
 mod attempts;
 mod attest;
+#[cfg(target_os = "linux")]
+mod audit_keeper;
 mod bundle_folders;
 mod collect;
 mod color;
@@ -193,6 +195,9 @@ enum Command {
     Judge,
     #[command(name = "__worker", hide = true)]
     Worker(worker::WorkerArgs),
+    #[cfg(target_os = "linux")]
+    #[command(name = crate::audit::KEEPER, hide = true)]
+    AuditKeeper(audit_keeper::AuditKeeperArgs),
 }
 
 /// The definitions of the command line, with everything that its help says. Arguments are parsed by less: the examples of some
@@ -396,6 +401,8 @@ fn dispatch(command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Man(args) => man::run(&args, without_examples(), ui),
         Command::Judge => judge::run(ui),
         Command::Worker(args) => worker::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::AuditKeeper(args) => audit_keeper::run(&args, ui),
         Command::Spawner => {
             let running = run::own_executable()?;
             crate::zygote::spawner::serve(&running).map(|()| Exit::Done).or_fail(Exit::Fault)

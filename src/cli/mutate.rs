@@ -105,7 +105,7 @@ pub(super) fn run(args: &MutateArgs, ui: &mut Ui) -> Result<Exit, Failure> {
             fixture_candidates: args.performing.fixture_candidates(),
             exe,
         },
-        control: RunControl { cancel, worker: None },
+        control: RunControl { cancel, worker: None, attribute: false },
     };
     let folder = match args.launcher.as_slice() {
         [] => None,

@@ -22,6 +22,7 @@ use super::run_report;
 use super::shard::WantedShard;
 use super::signals;
 use super::ui::Ui;
+use crate::audit::AuditRefusal;
 use crate::base::ids::RunId;
 use crate::bundle::lock::{LockError, LockMode};
 use crate::bundle::writer::WriteError;
@@ -67,6 +68,10 @@ pub(super) struct RunArgs {
     /// Make a report of the run as well: `html:run.html`. Formats as in `report`. May be given several times.
     #[arg(long, value_name = "FORMAT:FILE")]
     report: Vec<WantedReport>,
+    /// Have the kernel itself name what it denied, in each row whose operation failed (Linux 6.15, as root). It switches the
+    /// kernel's audit on while the run goes on, for the whole host, and back when it ends in whatever way.
+    #[arg(long)]
+    attribute: bool,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -194,7 +199,7 @@ impl RunChoices {
                 fixture_candidates: self.performing.fixture_candidates(),
                 exe,
             },
-            control: RunControl { cancel, worker: None },
+            control: RunControl { cancel, worker: None, attribute: false },
         })
     }
 }
@@ -213,6 +218,7 @@ pub(super) fn run(args: &RunArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let plan = named.or_else(|| first.as_ref().map(|first| first.file.as_path())).unwrap_or(Path::new(""));
     let out = args.out.clone().or_else(|| first.as_ref().and_then(FirstPlan::out));
     let mut request = args.choices.request(plan, out, args.run_id()?, exe, cancel)?;
+    request.control.attribute = args.attribute;
     let folder = match args.launcher.as_slice() {
         [] => None,
         launchers => Some(given_launchers::put_into(launchers, &mut request)?),
@@ -333,11 +339,33 @@ pub(super) fn own_executable() -> Result<PathBuf, Failure> {
     })
 }
 
+/// What there is to do about it.
+fn attribution_hint(refused: &AuditRefusal) -> &'static str {
+    match refused {
+        AuditRefusal::OtherSystem | AuditRefusal::Kernel { .. } | AuditRefusal::NoAudit(_) => {
+            "`scripts/try-kernel newest -- run --plan … --attribute` has it named by another kernel, under emulation"
+        }
+        AuditRefusal::NotPermitted => "run it as root, in the namespaces of the host",
+        AuditRefusal::Owned { .. } => "stop auditd while the run goes on: `auditctl --signal stop`",
+        AuditRefusal::Panics => "let the host go on for the time of the run: `auditctl -f 1`",
+        AuditRefusal::Taken => "wait for the other run to end",
+        AuditRefusal::Silent(_) => "look for rules that leave out what programs tell the audit: `auditctl -l`",
+        AuditRefusal::Failed { .. } => "`auditctl -s` shows in which state the audit is",
+    }
+}
+
 pub(super) fn run_failure(error: RunError) -> Failure {
     if let Some(limit) = faults::limit_of(&error) {
         return Failure::new(Exit::Unavailable, error).hint(limit);
     }
     match error {
+        RunError::Attribution(refused) => {
+            let hint = attribution_hint(&refused);
+            let failure = Failure::new(Exit::Unavailable, RunError::Attribution(refused));
+            failure.hint(hint).hint("without `--attribute` the same rows come to the same verdicts")
+        }
+        RunError::AttributionUnused { .. } => Failure::new(Exit::Usage, error)
+            .hint("leave `--attribute` out, or run a plan with a Landlock policy directly"),
         RunError::Channel { .. } => Failure::new(Exit::Unavailable, error)
             .hint("`--channel direct` runs the same plan from here; its evidence is complete, but cannot be promoted")
             .hint("as root, `scripts/with-systemd sandproof run …` starts a systemd for this one command")

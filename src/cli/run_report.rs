@@ -19,6 +19,7 @@ use crate::bundle;
 use crate::evidence::controls::ControlResult;
 use crate::evidence::{DerivationOutcome, JudgedWaiver, ProfileOutcome, RowFinding, WaiverStanding};
 use crate::promote::gates::{self, Documents, GateEvaluation};
+use crate::record::attribution::AttributionSummary;
 use crate::record::controls::ControlsStatus;
 use crate::record::layout;
 use crate::record::manifest::ChannelKind;
@@ -58,6 +59,8 @@ struct RunAnswer<'r> {
     known: u64,
     waivers: Vec<WaiverDocument<'r>>,
     promotability: Promotability,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribution: Option<&'r AttributionSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<&'r ShardRecord>,
     exit_code: u8,
@@ -188,7 +191,8 @@ pub(super) fn text_of_merge(report: &RunReport, gate: &GateEvaluation, width: Op
 fn exit_of(outcome: &DerivationOutcome) -> Exit {
     let rows = &outcome.total.rows;
     let unneeded = outcome.with_standing(WaiverStanding::Unneeded).next().is_some();
-    if rows.mismatched > outcome.known() || unneeded {
+    let contradicted = outcome.attribution.as_ref().is_some_and(|said| said.oracle_disagrees.count > 0);
+    if rows.mismatched > outcome.known() || unneeded || contradicted {
         Exit::Mismatch
     } else if outcome.status == SummaryStatus::Dry {
         // Nothing was asked for but a look at what would be done, and that was done.
@@ -248,6 +252,7 @@ fn document<'r>(report: &'r RunReport, gate: &GateEvaluation, exit: Exit) -> Run
         known: outcome.known(),
         waivers: outcome.waivers.iter().map(WaiverDocument::from).collect(),
         promotability: gate.to_record(),
+        attribution: outcome.attribution.as_ref(),
         shard: report.manifest.selection.shard.as_ref(),
         exit_code: exit.code(),
     }
@@ -277,6 +282,9 @@ fn text(report: &RunReport, gate: &GateEvaluation, width: Option<usize>) -> Line
     } else {
         out.line(verdict(outcome));
     }
+    if let Some(said) = &outcome.attribution {
+        attribution_text(&mut out, said);
+    }
     out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
     if gate.is_promotable() {
         out.line("promotable  yes");
@@ -287,6 +295,27 @@ fn text(report: &RunReport, gate: &GateEvaluation, width: Option<usize>) -> Line
         }
     }
     out
+}
+
+/// What the kernel itself said, and where the model says otherwise.
+fn attribution_text(out: &mut Lines, said: &AttributionSummary) {
+    let failed = said.kernel + said.errno;
+    let rest: Vec<String> = said.unattributed.iter().map(|(why, count)| format!("{count} {}", why.words())).collect();
+    let rest = if rest.is_empty() { String::new() } else { format!("; {}", rest.join(", ")) };
+    out.line(format!("attribution the kernel itself named {} of {failed} failed operations{rest}", said.kernel));
+    let apart = &said.oracle_disagrees;
+    if apart.count == 0 {
+        return;
+    }
+    out.marked(&color::on_stdout(color::BAD, "oracle_disagrees:"), " kernel and model name different rights");
+    for row in apart.rows.iter().take(SHOWN) {
+        let model = if row.model.is_empty() { "nothing".to_owned() } else { row.model.join(", ") };
+        let id = &row.expectation_id;
+        out.line(format!("  {id}  missing: {} by the kernel, {model} by the model", row.kernel.join(", ")));
+    }
+    if apart.count > SHOWN as u64 {
+        out.line(format!("  … and {} more", apart.count - SHOWN as u64));
+    }
 }
 
 /// Every waiver about a row of the run: those that are findings by themselves first.
@@ -389,7 +418,23 @@ mod tests {
             asked,
             waivers: Vec::new(),
             times: Default::default(),
+            attribution: None,
         }
+    }
+
+    #[test]
+    fn a_right_that_kernel_and_model_name_differently_is_a_finding() {
+        let mut said = outcome(3, 0, 0, 0);
+        said.attribution = Some(AttributionSummary { kernel: 3, records: 3, ..AttributionSummary::default() });
+        assert_eq!(exit_of(&said), Exit::Done);
+        let mut apart = said.attribution.clone().unwrap();
+        apart.oracle_disagrees.count = 1;
+        said.attribution = Some(apart);
+        assert_eq!(exit_of(&said), Exit::Mismatch);
+        let mut out = Lines::default();
+        attribution_text(&mut out, said.attribution.as_ref().unwrap());
+        let text = out.as_str();
+        assert!(text.contains("named 3 of 3 failed operations") && text.contains("oracle_disagrees"), "{text}");
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub enum RowRule {
     Calls,
     /// It was performed as often as the manifest says.
     Repetitions,
+    /// The kernel said something of a failed operation, and somebody listened.
+    Attribution,
 }
 
 impl RowRule {
@@ -56,6 +58,7 @@ impl RowRule {
             Self::Content => "row_content",
             Self::Calls => "row_calls",
             Self::Repetitions => "row_repetitions",
+            Self::Attribution => "row_attribution",
         }
     }
 }
@@ -71,6 +74,8 @@ pub(super) struct ContradictionFrame<'m> {
     keeps_inodes: bool,
     /// How often each probe was performed.
     times: usize,
+    /// Whether the run listened to the kernel's audit.
+    listened: bool,
 }
 
 /// File systems on which a file that nobody touches keeps its device and inode number from one look to the next.
@@ -88,6 +93,7 @@ impl<'m> ContradictionFrame<'m> {
             is_root: host.uid_class == "root",
             is_linux: host.os == "linux",
             times: manifest.repeat.map_or(1, |times| times as usize),
+            listened: manifest.attribution.is_some(),
             keeps_inodes: host.fixture_fs.as_deref().is_some_and(|found| KEEP_INODES.contains(&found)),
         }
     }
@@ -121,6 +127,7 @@ impl<'m> ContradictionFrame<'m> {
             return wrong(RowRule::Root, format!("its folder is `{}`; that of this run for it is `{root}`", row.root));
         }
         process(row)?;
+        self.attribution(row)?;
         let Some(prologue) = &row.prologue else { return Ok(()) };
         if (prologue.uid == 0) != self.is_root {
             let class = if self.is_root { "root" } else { "an ordinary user" };
@@ -132,6 +139,22 @@ impl<'m> ContradictionFrame<'m> {
         self.enforcement(prologue)?;
         self.descriptors(row, prologue)?;
         self.operation(row, prologue, fixtures)
+    }
+
+    /// What the kernel said is there only of an operation that failed under a policy, in a run that listened.
+    fn attribution(&self, row: &ProbeRow) -> Result<(), (RowRule, String)> {
+        let Some(said) = &row.attribution else { return Ok(()) };
+        let failed = row.operation.as_ref().is_some_and(|done| done.calls.iter().any(|call| call.ret < 0));
+        let words = if !self.listened {
+            "the kernel is said to have named a denial, and the run did not listen"
+        } else if row.lane == Lane::Baseline || !failed {
+            "the kernel is said to have named a denial where no operation failed under a policy"
+        } else if !said.is_well_formed() {
+            "its attribution does not say what its level demands"
+        } else {
+            return Ok(());
+        };
+        Err((RowRule::Attribution, words.to_owned()))
     }
 
     fn enforcement(&self, prologue: &Prologue) -> Result<(), (RowRule, String)> {

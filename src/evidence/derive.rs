@@ -28,9 +28,10 @@ use super::summary::LeftOpen;
 use super::verdict_lines::{ShownByLanes, VerdictLines};
 use super::waivers::{JudgedWaiver, Waivers};
 use super::witness::{self, LaneAnswer};
-use super::{ArtifactSink, RowSource, matrix, static_preflight, summary};
+use super::{ArtifactSink, RowSource, matrix, oracle_model, static_preflight, summary};
 use crate::base::json_out::append_line;
 use crate::plan::{LaneSet, ResolvedPlan, ResolvedProfile};
+use crate::record::attribution::AttributionSummary;
 use crate::record::baseline::BASELINE_RESULTS_SCHEMA;
 use crate::record::controls::{CONTROLS_SCHEMA, ControlStatus};
 use crate::record::fixtures_doc::FIXTURES_SCHEMA;
@@ -147,7 +148,9 @@ fn derive_rows<S: ArtifactSink>(
     let mut writers = Writers::open(context, lanes, sink)?;
     let declared = plan.plan.history.iter().flat_map(|history| &history.waivers);
     let waivers = Waivers::of(declared, manifest.started_at_unix_s);
-    let mut tally = MismatchTally { times, waivers, ..MismatchTally::default() };
+    let listened = lanes.scenario && manifest.attribution.is_some();
+    let attribution = listened.then(AttributionSummary::default);
+    let mut tally = MismatchTally { times, waivers, attribution, ..MismatchTally::default() };
     let mut profiles = Vec::with_capacity(plan.profiles.len());
     let mut total = PlannedRowCounts::default();
     let mut seq = 0;
@@ -167,7 +170,7 @@ fn derive_rows<S: ArtifactSink>(
     } else {
         SummaryStatus::Partial
     };
-    summary::write(context, status, &total, &tally.mismatch_counts, tally.left_open, sink)?;
+    summary::write(context, status, &total, &tally.mismatch_counts, tally.left_open, tally.attribution.as_ref(), sink)?;
     Ok(DerivationOutcome {
         status,
         lanes,
@@ -182,6 +185,7 @@ fn derive_rows<S: ArtifactSink>(
         asked: tally.asked,
         waivers: tally.judged_waivers,
         times: tally.times,
+        attribution: tally.attribution,
     })
 }
 
@@ -318,6 +322,8 @@ struct MismatchTally {
     judged_waivers: Vec<JudgedWaiver>,
     left_open: LeftOpen,
     times: Times,
+    /// Nothing where the run did not listen.
+    attribution: Option<AttributionSummary>,
 }
 
 fn derive_profile<O: Write>(
@@ -516,6 +522,10 @@ fn derive_row<O: Write>(
         if tally.surprises.len() < MAX_FINDINGS {
             tally.surprises.push(finding::of(context, &judged, None, lanes.oracle, &mut tally.places));
         }
+    }
+    if let (Some(attribution), Some(said)) = (&mut tally.attribution, &row.attribution) {
+        let model = oracle_model::blockers(placed.profile, placed.probe);
+        attribution.add(&placed.profile.id, &placed.probe.expectation_id, said, model);
     }
     if let Verdict::Undecided(cause) = judged.verdict {
         tally.asked += u64::from(decide::asked_as_expected(row, cause.kind, placed.probe.entry.expected));

@@ -5,6 +5,7 @@
 use crate::base::ids::ExpectationId;
 use crate::plan::{ResolvedProbe, ResolvedProfile};
 use crate::policy::answer::{self, Answerer, ModelAnswer, PolicyQuestion};
+use crate::policy::{PolicyValue, landlock};
 use crate::record::layout;
 use crate::record::outcome::Lane;
 use crate::record::row::{ORACLE_ROW_SCHEMA, OracleRow};
@@ -42,6 +43,13 @@ pub fn ask<'p>(
         reason: answer.reason,
         assumes: answer.assumes,
     }
+}
+
+/// What the model says that the probe's operation lacks under a Landlock policy, in the kernel's words, where it is certain:
+/// nothing for an operation that goes through. `None`: it cannot know, or takes something for granted.
+pub fn blockers(profile: &ResolvedProfile, probe: &ResolvedProbe) -> Option<Vec<String>> {
+    let PolicyValue::Landlock(policy) = &*profile.policy.value else { return None };
+    landlock::model::blockers(policy, probe.action.as_deref()?, &probe.fixtures)
 }
 
 /// An oracle row that is not what the model answers.

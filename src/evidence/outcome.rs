@@ -8,6 +8,7 @@ use super::waivers::{JudgedWaiver, WaiverStanding};
 use crate::base::ids::{ExpectationId, ProfileId};
 use crate::base::placeholder::without_own_folder;
 use crate::plan::LaneSet;
+use crate::record::attribution::AttributionSummary;
 use crate::record::mismatch::MismatchType;
 use crate::record::opinions::Opinions;
 use crate::record::outcome::{Decision, Expectation, FailureKind};
@@ -47,6 +48,8 @@ pub struct DerivationOutcome {
     pub waivers: Vec<JudgedWaiver>,
     /// When rows were executed.
     pub times: Times,
+    /// As in `summary.json`: what the kernel itself said, if the run listened.
+    pub attribution: Option<AttributionSummary>,
 }
 
 impl DerivationOutcome {

@@ -13,6 +13,7 @@ use super::outcome::PlannedRowCounts;
 use super::row_facts::Context;
 use crate::base::json_out::to_pretty;
 use crate::base::printable::is_hidden;
+use crate::record::attribution::AttributionSummary;
 use crate::record::layout::{SUMMARY, SUMMARY_TEXT};
 use crate::record::mismatch::MismatchType;
 use crate::record::summary::{ProfileList, RowList, SUMMARY_SCHEMA, Summary, SummaryStatus};
@@ -35,9 +36,10 @@ pub(super) fn write<S: ArtifactSink>(
     total: &PlannedRowCounts,
     mismatch_counts: &BTreeMap<MismatchType, u64>,
     left_open: LeftOpen,
+    attribution: Option<&AttributionSummary>,
     sink: &mut S,
 ) -> Result<(), DeriveError> {
-    let summary = summary(context, status, total, mismatch_counts, left_open);
+    let summary = summary(context, status, total, mismatch_counts, left_open, attribution);
     whole(sink, SUMMARY, &to_pretty(&summary))?;
     whole(sink, SUMMARY_TEXT, text(&summary).as_bytes())
 }
@@ -48,6 +50,7 @@ fn summary(
     total: &PlannedRowCounts,
     mismatch_counts: &BTreeMap<MismatchType, u64>,
     left_open: LeftOpen,
+    attribution: Option<&AttributionSummary>,
 ) -> Summary {
     let (plan, manifest) = (context.plan, context.manifest);
     let lanes = if manifest.dry_run {
@@ -76,6 +79,7 @@ fn summary(
         undecided_rows: left_open.undecided,
         by_design_rows: left_open.by_design,
         profiles_without_refusal: left_open.without_refusal,
+        attribution: attribution.cloned(),
     }
 }
 

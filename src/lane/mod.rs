@@ -5,6 +5,7 @@
 //! - [`worker`]: one zygote with its ports and policies; makes fixtures, sends jobs, builds rows
 //! - [`capability`]: what host and user must have for a probe to mean anything
 
+mod attribution;
 pub mod cancel;
 pub mod capability;
 mod check;

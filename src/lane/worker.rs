@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::attribution;
 use super::cancel::Cancel;
 use super::capability::HostCapabilities;
 use super::check;
@@ -14,6 +15,7 @@ use super::ports::{PortPool, SLOTS};
 use super::row_line::append_row;
 use super::task::Task;
 use super::write_guard;
+use crate::audit::AuditListener;
 use crate::base::error_chain::error_chain;
 use crate::base::placeholder::{self, Piece, Placeholder, ROOT};
 use crate::policy::PolicyValue;
@@ -43,6 +45,8 @@ pub struct RunShared<'r> {
     pub unique: &'r str,
     /// Whether probes may execute programs and scripts that are not this program's own.
     pub host_programs: bool,
+    /// Who hears what the kernel says of denials, if anybody does.
+    pub audit: Option<&'r AuditListener>,
 }
 
 /// Starts a zygote from a thread that lives as long as the worker that gets it.
@@ -76,6 +80,8 @@ struct InFlight<'r> {
     listener: Option<Listener>,
     job: Option<Job>,
     policy: Option<Arc<PolicyValue>>,
+    /// How often records of the kernel had been lost by then.
+    losses_before: u64,
 }
 
 impl<'r> Worker<'r> {
@@ -111,6 +117,7 @@ impl<'r> Worker<'r> {
             listener: None,
             job: None,
             policy: None,
+            losses_before: shared.audit.map_or(0, AuditListener::losses),
         };
         match self.prepare(shared, &task, &mut started) {
             Ok(()) => self.send(&started),
@@ -258,6 +265,10 @@ impl<'r> Worker<'r> {
             if gone && cancel.requested().is_none() {
                 self.replace_zygote(spawn()?, cancel);
             }
+        }
+        if let (Some(listener), Some(reply)) = (shared.audit, &reply) {
+            let policy = started.policy.as_deref();
+            started.row.attribution = attribution::heard(listener, started.losses_before, &started.row, policy, reply);
         }
         started.row.listener = started.listener.take().map(Listener::finish);
         shared.ports.take_back(started.row.seq);

@@ -124,6 +124,7 @@ impl<'r> Trials<'r> {
             ports: place.ports,
             unique: place.unique,
             host_programs: place.host_programs,
+            audit: None,
         };
         Ok(Self { workers, shared, cancel })
     }

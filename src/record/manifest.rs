@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Digest;
 use crate::base::ids::{PlanId, RunId, WorldId};
+use crate::record::attribution::AttributionSetup;
 use crate::record::confinement::ConfinementFacts;
 use crate::record::shard::ShardRecord;
 use crate::record::sources::InputRole;
@@ -104,6 +105,9 @@ pub struct RunManifest {
     /// Whether probes were allowed to execute programs that are not this program's own; absent: they were not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub host_programs: bool,
+    /// That the run listened to the kernel's audit (`--attribute`), and how it found that; absent: it did not. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<AttributionSetup>,
     /// The folder under which `${root}` folders were made.
     pub fixture_base: String,
     /// What the process that started probes was confined by before that. Ours.
@@ -350,6 +354,7 @@ pub(crate) mod testing {
             repeat: None,
             shuffle: None,
             host_programs: false,
+            attribution: None,
             fixture_base: "/dev/shm/sandproof-test".to_owned(),
             confinement: None,
             started_at_unix_s: 1_700_000_000.0,

@@ -6,6 +6,7 @@
 pub mod absence;
 pub mod action;
 pub mod attempts;
+pub mod attribution;
 pub mod baseline;
 pub mod build;
 pub mod callout;

@@ -6,6 +6,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use super::attribution::Attribution;
 use super::callout::CheckRequest;
 use super::ending::Ending;
 use super::fixture::ListenerKind;
@@ -117,6 +118,10 @@ row_and_repetition! { @ [] [] []
         /// The listener that the harness kept for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub listener: Option<ListenerRecord>,
+        /// What the kernel said of its failed operation (`--attribute`). Absent where none failed under a Landlock policy, and
+        /// where the run did not listen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub attribution: Option<Attribution>,
     }
     row {
         /// What it was to ask `sandbox_check` before the operation (macOS). Kept also where it never came to that.
@@ -168,6 +173,7 @@ impl ProbeRow {
             report_error: None,
             left_descendants: false,
             listener: None,
+            attribution: None,
             check_request: None,
             prologue: None,
             operation: None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::attribution::AttributionSummary;
 use super::manifest::ChannelKind;
 use super::outcome::FailureKind;
 use crate::base::digest::Digest;
@@ -59,6 +60,9 @@ pub struct Summary {
     /// Profiles under which nothing was refused: no operation could be derived that the policy must refuse, and no row was
     /// denied. They block promotion. Ours.
     pub profiles_without_refusal: ProfileList,
+    /// What the kernel itself said of the denials; absent: the run did not listen, or the scenario lane was off. Ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<AttributionSummary>,
 }
 
 /// How many rows a [`RowList`] names. It counts all of them.

@@ -439,7 +439,7 @@ mod tests {
                 fixture_candidates: Vec::new(),
                 exe: Executable::from(PathBuf::from("/nonexistent/sandproof")),
             },
-            control: RunControl { cancel: Cancel::default(), worker: None },
+            control: RunControl { cancel: Cancel::default(), worker: None, attribute: false },
         }
     }
 

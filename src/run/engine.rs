@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::attribution;
 use super::clean;
 use super::confinement;
 use super::consent::{check_launchers, is_launcher};
@@ -16,6 +17,7 @@ use super::repetitions::Repetitions;
 use super::request::{RunObserver, RunRequest};
 use super::sweep;
 use super::transaction::{self, RunReport, RunStart, transact};
+use crate::audit::AuditListener;
 use crate::base::clock;
 use crate::base::json_out;
 use crate::base::threads;
@@ -59,6 +61,7 @@ pub fn run(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunRe
 /// # Errors
 /// The first reason why it is not begun.
 pub fn check(request: &RunRequest) -> Result<(), RunError> {
+    attribution::check(request)?;
     check_host(request)?;
     check_host_programs(request)?;
     check_launchers(request)
@@ -99,6 +102,7 @@ fn run_here(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunR
         Some(worker) => worker.bundle_root.clone(),
         None => transaction::bundle_root(request),
     };
+    let audit = attribution::listen(request, host.landlock_abi)?;
     let begun =
         RunStart { world_id: world_id.clone(), declaration: &declaration, bundle_root: &bundle_root, managed: false };
     transact(request, begun, |writer| {
@@ -129,12 +133,14 @@ fn run_here(request: &RunRequest, observer: &mut dyn RunObserver) -> Result<RunR
             repeat: Some(request.declared.repeat).filter(|times| *times > 1),
             shuffle: request.declared.shuffle,
             host_programs: request.declared.host_programs,
+            attribution: audit.as_ref().map(AuditListener::setup),
             fixture_base: base.as_ref().map(|base| base.path().to_string_lossy().into_owned()).unwrap_or_default(),
             confinement: Some(confinement),
             started_at_unix_s: clock::unix_seconds(),
         };
 
-        produce(request, base.as_ref(), &declaration, manifest, writer, observer)
+        let performing = Performing { base: base.as_ref(), audit: audit.as_ref() };
+        produce(request, performing, &declaration, manifest, writer, observer)
     })
 }
 
@@ -189,10 +195,19 @@ fn check_host(request: &RunRequest) -> Result<(), RunError> {
     Ok(())
 }
 
+/// What probes are performed with.
+#[derive(Clone, Copy)]
+struct Performing<'r> {
+    /// Where fixtures are made; nowhere in a dry run.
+    base: Option<&'r FixtureBase>,
+    /// Who hears what the kernel says of denials.
+    audit: Option<&'r AuditListener>,
+}
+
 /// Everything between the first and the last write.
 fn produce(
     request: &RunRequest,
-    base: Option<&FixtureBase>,
+    performing: Performing<'_>,
     declaration: &Declaration,
     mut manifest: RunManifest,
     writer: &mut BundleWriter,
@@ -206,8 +221,8 @@ fn produce(
     if let Some(worker) = &request.control.worker {
         drift::check_worker(&request.declared.plan, &manifest, &worker.declaration)?;
     }
-    if let Some(base) = base {
-        execute(request, base, &mut manifest, writer, observer)?;
+    if let Some(base) = performing.base {
+        execute(request, base, performing.audit, &mut manifest, writer, observer)?;
         match &request.control.worker {
             Some(worker) => drift::check(&worker.inputs, &manifest, request.places.exe.path(), Vec::new(), writer)?,
             None => {
@@ -249,6 +264,7 @@ fn store_manifest(manifest: &RunManifest, writer: &mut BundleWriter) -> Result<(
 fn execute(
     request: &RunRequest,
     base: &FixtureBase,
+    audit: Option<&AuditListener>,
     manifest: &mut RunManifest,
     writer: &mut BundleWriter,
     observer: &mut dyn RunObserver,
@@ -282,6 +298,7 @@ fn execute(
         ports: &ports,
         unique: request.declared.run_id.as_str(),
         host_programs: request.declared.host_programs,
+        audit,
     };
     let plan = &request.declared.plan;
     let lanes = plan.lanes;

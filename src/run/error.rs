@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::audit::AuditRefusal;
 use crate::base::canon::CanonError;
 use crate::base::fsx::FileError;
 use crate::base::ids::IdError;
@@ -44,6 +45,15 @@ pub enum RunError {
         profile: String,
         /// The name of that system.
         system: &'static str,
+    },
+    /// The kernel does not say what it denied, or not to this process.
+    #[error("`--attribute` cannot be had here")]
+    Attribution(#[source] AuditRefusal),
+    /// The kernel would say nothing of this run.
+    #[error("`--attribute` would name no denial: {why}")]
+    AttributionUnused {
+        /// Why.
+        why: &'static str,
     },
     /// The plan executes programs that are not this program's own, and nobody agreed to that.
     #[error(

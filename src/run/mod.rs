@@ -6,6 +6,7 @@
 //! Through a clean channel the same steps happen in a worker that the service manager has started, on a staged copy;
 //! `clean` brings its sealed result back, adds what the manager says, and commits once.
 
+mod attribution;
 pub mod clean;
 mod confinement;
 mod consent;

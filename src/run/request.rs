@@ -76,6 +76,8 @@ pub struct RunControl {
     pub cancel: Cancel,
     /// If this process is itself a worker that a manager has started: what it was told and what it found.
     pub worker: Option<WorkerContext>,
+    /// Whether to listen to what the kernel itself says of denials, which changes the host's audit while the run goes on.
+    pub attribute: bool,
 }
 
 impl DeclaredRun {

@@ -145,6 +145,7 @@ fn under_watch(
                 inputs,
                 witness,
             }),
+            attribute: false,
         },
     };
     let ran = engine::run(&request, &mut SilentObserver);

@@ -22,6 +22,7 @@ const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
     ("enforce", &[MEANING, HOST]),
     ("probe", &[MEANING, HOST]),
     ("channel", &[MEANING, HOST]),
+    ("audit", &[MEANING, HOST]),
     ("bundle", &[MEANING, &["identity", "sys", PROTOCOL]]),
     ("zygote", &[MEANING, HOST, PROCESSES]),
     ("lane", &[MEANING, HOST, PROCESSES]),
@@ -48,7 +49,7 @@ const MEANING: &[&str] = &["base", "record", "policy", "world", "plan", "evidenc
 /// What was declared, and the host beneath.
 const HOST: &[&str] = &["identity", "sys", "process", PROTOCOL];
 /// What happens in processes that are started.
-const PROCESSES: &[&str] = &["enforce", "probe", "channel"];
+const PROCESSES: &[&str] = &["enforce", "probe", "channel", "audit"];
 /// What commands are made of.
 const ROADS: &[&str] = &[
     "bundle",

@@ -276,3 +276,36 @@ fn a_variable_may_give_the_run_its_id_and_nothing_else() {
     // An id that is taken is not taken again.
     expect_code(&run("from-variable", &[]), 2);
 }
+
+/// None of these gets as far as to the kernel's audit, which is the host's and no matter of a test.
+#[test]
+fn denials_are_named_by_the_kernel_where_it_would_name_any_and_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |plan: &str, more: &[&str]| {
+        let mut command = sandproof();
+        command
+            .args(["run", "--json", "--attribute", "--plan", plan])
+            .args(more)
+            .arg("--out")
+            .arg(dir.path().join("out"));
+        output(&mut command)
+    };
+    let unused = run("plans/sonoma-runtime-checks/plan.json", &[]);
+    expect_code(&unused, 2);
+    assert!(stderr(&unused).contains("no row of the plan is performed under a Landlock policy"), "{}", stderr(&unused));
+    let channel = run("plans/quickstart/plan.json", &["--channel", "systemd_clean"]);
+    expect_code(&channel, 2);
+    assert!(
+        stderr(&channel).contains("a worker that a service manager starts does not listen"),
+        "{}",
+        stderr(&channel)
+    );
+    assert!(!dir.path().join("out").exists(), "nothing was begun");
+    // Where nothing is executed, nothing is listened to.
+    let dry = run("plans/quickstart/plan.json", &["--dry"]);
+    expect_code(&dry, 0);
+    let bundle = report(&dry)["bundle"].as_str().unwrap().to_owned();
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(Path::new(&bundle).join("run_manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest.get("attribution"), None);
+}

@@ -1,6 +1,7 @@
 //! Tests over the whole derivation.
 
 mod artifacts;
+mod attribution;
 mod branches;
 mod identical;
 mod reference;

@@ -169,6 +169,7 @@ fn result(row: &ReportRow) -> Markup {
             Agreement::Unasserted => { " (nothing expected)" }
             Agreement::Matched => {}
         }
+        @if let Some(said) = &row.attribution { p.sub { (prose(&said.sentence())) } }
     }
 }
 

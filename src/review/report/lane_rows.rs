@@ -9,6 +9,7 @@ use serde_json::de::IoRead;
 use serde_json::{Deserializer, StreamDeserializer};
 
 use crate::bundle::{ArtifactError, Bundle, Verified};
+use crate::record::attribution::Attribution;
 use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::opinions::ModelOpinion;
@@ -25,6 +26,9 @@ pub(super) struct LaneRowFacts {
     /// What is read of a question under a launcher.
     #[serde(default)]
     pub(super) launcher: Option<LauncherFacts>,
+    /// What the kernel said of its failed operation.
+    #[serde(default)]
+    pub(super) attribution: Option<Attribution>,
 }
 
 /// What a report takes of a launcher.

@@ -4,6 +4,7 @@ use super::lane_rows::{LaneRowFacts, OracleFacts};
 use super::places::PlaceFinder;
 use crate::evidence::{JudgedWaiver, WaiverStanding, Waivers};
 use crate::evidence::{opinions, remedies};
+use crate::record::attribution::Attribution;
 use crate::record::events::EventView;
 use crate::record::opinions::{ModelOpinion, Opinions, SourcePlace};
 use crate::record::outcome::Decision;
@@ -73,6 +74,8 @@ pub(in crate::review) struct ReportRow {
     pub(super) started_at_unix_s: Option<f64>,
     /// What the launcher has left in the workspace.
     pub(super) residue: Vec<String>,
+    /// What the kernel itself said of its failed operation, if the run listened.
+    pub(super) attribution: Option<Attribution>,
     /// What its author, the kernel and the model say.
     pub(super) opinions: Opinions,
     /// Where its expectation stands.
@@ -98,6 +101,7 @@ impl ReportRow {
             duration_us: 0,
             started_at_unix_s: None,
             residue: Vec::new(),
+            attribution: None,
             opinions,
             expectation_place: None,
             waiver: None,
@@ -143,6 +147,7 @@ impl ReportRow {
             None => Self { opinions, ..self },
             Some(raw) => Self {
                 residue: raw.residue().to_vec(),
+                attribution: raw.attribution,
                 probe_id: Some(raw.probe_id),
                 duration_us: raw.duration_us,
                 started_at_unix_s: Some(raw.started_at_unix_s),
@@ -177,6 +182,7 @@ impl ReportRow {
         };
         let stopped = self.event.failure_kind.as_deref().filter(|_| self.event.actual.is_none());
         let mut lines = opinions::lines(&self.opinions, stopped, &done, self.advice());
+        lines.extend(self.attribution.as_ref().map(|said| ("audit", said.sentence())));
         lines.extend(self.waiver_sentence().map(|text| ("waiver", text)));
         lines
     }

@@ -59,7 +59,7 @@ impl Flow {
                 fixture_candidates: vec![dir.path().to_owned()],
                 exe: env!("CARGO_BIN_EXE_sandproof").into(),
             },
-            control: RunControl { cancel: Cancel::default(), worker: None },
+            control: RunControl { cancel: Cancel::default(), worker: None, attribute: false },
         };
         let outcome = run_through(&request, &Launchd::with_tools(Box::new(double.clone()), 501));
         Self { dir, double, outcome }

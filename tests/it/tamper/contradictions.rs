@@ -253,6 +253,12 @@ const CASES: &[Case] = &[
         "row_repetitions",
     ),
     (
+        "a denial named by the kernel in a run that did not listen",
+        |b| b.first(ROWS, |row| row["attribution"] = json!({"level": "kernel", "blockers": ["fs.read_file"]})),
+        ROWS,
+        "row_attribution",
+    ),
+    (
         "a manifest that says that each probe was performed twice",
         |b| b.document(MANIFEST, |m| m["repeat"] = 2.into()),
         "run_identity.json",

@@ -30,10 +30,25 @@ impl ModelCase<'_> {
             let verdict = self.rules.check(self.tree, *place, *wanted);
             match self.settle(verdict, place.name)? {
                 Ok(mut by) => granted.append(&mut by),
-                Err(ruling) => return Ok(ruling),
+                Err(ruling) => {
+                    self.block_missing(checks);
+                    return Ok(ruling);
+                }
             }
         }
         Ok(self.granted(needed, &granted))
+    }
+
+    /// Notes every right of the checks that is missing by itself, or may be.
+    pub(super) fn block_missing(&mut self, checks: &[(MountedName, RightSet<FsRight>)]) {
+        for (place, wanted) in checks {
+            for right in wanted.iter() {
+                let alone = self.rules.check(self.tree, *place, RightSet::EMPTY.with(right));
+                if !matches!(alone, RuleCheck::Granted(_)) {
+                    self.block(format!("fs.{}", right.name()));
+                }
+            }
+        }
     }
 
     pub(super) fn require(&mut self, place: MountedName, wanted: &[FsRight]) -> Result<RightsRuling, RulesNotAsked> {

@@ -171,10 +171,11 @@ impl ModelCase<'_> {
                 let reason = "the policy handles no file right, so mounting stays possible";
                 RightsRuling::allow(Some(&self.at(0, HANDLED_FS)), reason)
             }
-            Some(layer) => RightsRuling::deny(
-                &self.at(layer, HANDLED_FS),
-                "a policy that handles any file right also refuses every change of mounts",
-            ),
+            Some(layer) => {
+                self.block("fs.change_topology".to_owned());
+                let reason = "a policy that handles any file right also refuses every change of mounts";
+                RightsRuling::deny(&self.at(layer, HANDLED_FS), reason)
+            }
         })
     }
 

@@ -30,6 +30,7 @@ pub use crate::policy::model_answer::ModelAnswer;
 use crate::record::action::{Action, BindMount};
 use crate::record::driver::Driver;
 use crate::record::fixture::FixtureEntry;
+use crate::record::outcome::Decision;
 pub use landing::{Landing, Landings};
 pub use places::{RulePlace, rule_places};
 pub use rules::{NEVER_ABOVE_ROOT, RulesetRefusal};
@@ -81,6 +82,23 @@ impl<'p> LandlockAnswerer<'p> {
 /// One answer; see [`LandlockAnswerer::evaluate`].
 pub fn evaluate(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry]) -> ModelAnswer {
     LandlockAnswerer::new(policy).evaluate(action, fixtures)
+}
+
+/// What `action` lacks under `policy`, in the words that the kernel has for it (`fs.read_file`, `net.connect_tcp`,
+/// `scope.signal`, `ptrace`, `fs.change_topology`), if it is certainly refused; nothing if it certainly goes through. A kernel
+/// that refuses it names some of these. `None`: it is not known, or takes something for granted.
+pub fn blockers(policy: &LandlockPolicy, action: &Action, fixtures: &[FixtureEntry]) -> Option<Vec<String>> {
+    let mut draft = needs::AnswerDraft::default();
+    let ruling =
+        needs::RuledTree::lay(policy, fixtures, &action.mounts, &[]).decide(policy, action, &mut draft).ok()?;
+    let needs::AnswerDraft { assumes, blockers, .. } = draft;
+    if !assumes.is_empty() {
+        return None;
+    }
+    match ruling.decision {
+        Decision::Allow => Some(Vec::new()),
+        Decision::Deny => Some(blockers).filter(|blockers| !blockers.is_empty()),
+    }
 }
 
 /// Whether the answer is known, and the same whether or not the rules `reaching`, by their number over all layers, cover the

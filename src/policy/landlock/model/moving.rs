@@ -3,7 +3,7 @@
 use super::needs::{ModelCase, NO_FOLLOW, Referring, RightsRuling, RulesNotAsked, unknown};
 use super::rules::{Move, RuleCheck};
 use super::tree::{MountedName, NameIndex, ObjectKind};
-use crate::policy::landlock::rights::{FsRight, RightSet};
+use crate::policy::landlock::rights::{FsRight, Right as _, RightSet};
 
 /// `get_mode_access` in security/landlock/fs.c.
 fn make_right(kind: &ObjectKind) -> FsRight {
@@ -103,6 +103,14 @@ impl ModelCase<'_> {
             back: back.filter(|_| how == Referring::Exchange).map(|back| back.name),
         };
         let verdict = self.rules.check_move(self.tree, &request);
+        if matches!(verdict, RuleCheck::Missing(..)) {
+            // Of such a move the kernel names every handled right that either folder lacks, because it compares what the object
+            // may be used for in both (`is_access_to_paths_allowed` of security/landlock/fs.c, `is_dom_check`).
+            let handled = self.policy.layers.iter().fold(RightSet::EMPTY, |all, layer| all.union(layer.handled_fs));
+            self.block_missing(&[(from, handled), (to, handled)]);
+            // And it is refused for want of this one also where nothing handles it.
+            self.block(format!("fs.{}", FsRight::Refer.name()));
+        }
         let needed = from_needs.union(to_needs).union(refer);
         Ok(match self.settle_move(verdict, &request)? {
             Ok(by) => self.granted(needed, &by),

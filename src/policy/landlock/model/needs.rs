@@ -17,6 +17,9 @@ use crate::record::outcome::Decision;
 pub(super) struct AnswerDraft {
     pub needs: Vec<Need>,
     pub assumes: Vec<String>,
+    /// What is missing for what is refused, in the words that the kernel has for it (security/landlock/audit.c). Empty where
+    /// that is not known.
+    pub blockers: Vec<String>,
 }
 
 /// Why the rules are not asked.
@@ -110,6 +113,9 @@ impl RuledTree {
     }
 }
 
+/// What the kernel names where a process in a domain looks at one outside of it.
+pub(super) const PTRACE: &str = "ptrace";
+
 /// One question to the model.
 pub(super) struct ModelCase<'a> {
     pub(super) policy: &'a LandlockPolicy,
@@ -148,6 +154,7 @@ impl ModelCase<'_> {
             }
             Some(ProcfsCondition::Shut { reason, assumes }) => {
                 self.assume(assumes);
+                self.block(PTRACE.to_owned());
                 Ok(RightsRuling::deny("", reason))
             }
             Some(ProcfsCondition::Unknown(reason)) => unknown(reason),
@@ -245,10 +252,8 @@ impl ModelCase<'_> {
             | Driver::PidfdGetfdOutside
             | Driver::ProcessVmReadvOutside
             | Driver::ProcessMemOutside
-            | Driver::ProcessRootOutside => Ok(RightsRuling::deny(
-                "",
-                "a process in any domain may not inspect one outside it, whatever the policy handles",
-            )),
+            | Driver::ProcessRootOutside
+            | Driver::ProcessInspectOutside => self.inspects_outside(),
             Driver::ProcessEnvironOutside | Driver::ProcessMapsOutside => unknown(
                 "no process in a domain may inspect one outside it, but newer kernels spare those with CAP_PERFMON here",
             ),
@@ -326,14 +331,24 @@ impl ModelCase<'_> {
             Driver::SignalOutside => self.scope(Scope::Signal, "the process is outside the domain"),
             Driver::SignalInside => self.never("the process is inside the domain"),
             Driver::SignalSelf => self.never("a process may always signal itself"),
-            Driver::ProcessInspectOutside => Ok(RightsRuling::deny(
-                "",
-                "a process in any domain may not inspect one outside it, whatever the policy handles",
-            )),
             Driver::MountBind => self.mount(),
             Driver::ApplyOnly => unknown("the driver performs no operation, so there is nothing to decide"),
             macos_drivers!() => unknown("this driver belongs to another system"),
         }
+    }
+
+    /// Notes what the kernel names if it refuses.
+    pub(super) fn block(&mut self, blocker: String) {
+        if !self.draft.blockers.contains(&blocker) {
+            self.draft.blockers.push(blocker);
+        }
+    }
+
+    /// A process in a domain looks at one outside of it.
+    fn inspects_outside(&mut self) -> Result<RightsRuling, RulesNotAsked> {
+        self.block(PTRACE.to_owned());
+        let reason = "a process in any domain may not inspect one outside it, whatever the policy handles";
+        Ok(RightsRuling::deny("", reason))
     }
 
     pub(super) fn never(&self, why: &str) -> Result<RightsRuling, RulesNotAsked> {

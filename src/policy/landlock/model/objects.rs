@@ -1,6 +1,6 @@
 //! What the paths of an operation lead to.
 
-use super::needs::{ModelCase, NO_FOLLOW, RightsRuling, RulesNotAsked, unknown};
+use super::needs::{ModelCase, NO_FOLLOW, PTRACE, RightsRuling, RulesNotAsked, unknown};
 use super::procfs;
 use super::rules;
 use super::tree::{LostPath, MountedName, NameIndex, ObjectKind, PathEnd, ROOT, SLASH};
@@ -35,6 +35,7 @@ impl ModelCase<'_> {
             return RulesNotAsked::Unknown(lost.reason());
         }
         self.assume(procfs::assumption(path));
+        self.block(PTRACE.to_owned());
         let reason = format!(
             "`{path}` shows another process, and a process in any domain may not inspect one outside it, whatever the \
              policy grants"

@@ -43,6 +43,7 @@ impl ModelCase<'_> {
         refusing.sort_by_key(|(n, unlike)| (unlike.len(), *n));
         if let Some((layer, mut unlike)) = refusing.into_iter().next() {
             self.draft.assumes.append(&mut unlike);
+            self.block(format!("net.{}", right.name()));
             let reason = format!("{} is handled, and no rule grants it on port {port}", right.name());
             return Ok(RightsRuling::deny(&self.at(layer, HANDLED_NET), reason));
         }
@@ -95,10 +96,11 @@ impl ModelCase<'_> {
     pub(super) fn scope(&mut self, scope: Scope, who: &str) -> Result<RightsRuling, RulesNotAsked> {
         let name = scope.name();
         Ok(match self.policy.layers.iter().position(|layer| layer.scoped.contains(scope)) {
-            Some(layer) => RightsRuling::deny(
-                &self.at(layer, HANDLED_SCOPE),
-                format!("the policy has the scope {name}, and {who}"),
-            ),
+            Some(layer) => {
+                self.block(format!("scope.{name}"));
+                let reason = format!("the policy has the scope {name}, and {who}");
+                RightsRuling::deny(&self.at(layer, HANDLED_SCOPE), reason)
+            }
             None => {
                 let reason = format!("the policy does not have the scope {name}");
                 RightsRuling::allow(Some(&self.at(0, HANDLED_SCOPE)), reason)

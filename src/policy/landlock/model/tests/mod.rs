@@ -1,5 +1,6 @@
 //! Hand-checked cases, each confirmed on a kernel of ABI 7, and properties that hold for every policy.
 
+mod blockers;
 mod hosts;
 mod layers;
 

@@ -30,7 +30,7 @@ pub const KEEPER: &str = "__audit_keeper";
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there is nobody to ask"))]
 pub struct EndedProbe {
-    /// Its number.
+    /// The process id that it had in the namespace of this process.
     pub pid: i32,
     /// When it was started, in seconds since 1970.
     pub started_at_unix_s: f64,

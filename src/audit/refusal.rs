@@ -17,7 +17,7 @@ pub enum AuditRefusal {
         abi.map_or_else(|| "no Landlock".to_owned(), |abi| format!("Landlock ABI {abi}"))
     )]
     Kernel {
-        /// Its Landlock ABI.
+        /// Its Landlock ABI; `None` without Landlock.
         abi: Option<i32>,
     },
     /// A kernel without an audit.

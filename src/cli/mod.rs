@@ -61,6 +61,7 @@ mod reindex_bundle;
 mod report;
 mod rule_excerpt;
 mod run;
+mod run_attribution;
 mod run_findings;
 mod run_report;
 mod schema;

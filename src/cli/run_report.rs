@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::color;
 use super::exit::{Exit, Failure};
+use super::run_attribution;
 use super::run_findings::{self as findings, SHOWN};
 use super::table;
 use super::ui::Ui;
@@ -283,7 +284,7 @@ fn text(report: &RunReport, gate: &GateEvaluation, width: Option<usize>) -> Line
         out.line(verdict(outcome));
     }
     if let Some(said) = &outcome.attribution {
-        attribution_text(&mut out, said);
+        run_attribution::append(&mut out, said);
     }
     out.line(format!("bundle      {}{}", shown(&report.committed.folder), latest(report)));
     if gate.is_promotable() {
@@ -295,27 +296,6 @@ fn text(report: &RunReport, gate: &GateEvaluation, width: Option<usize>) -> Line
         }
     }
     out
-}
-
-/// What the kernel itself said, and where the model says otherwise.
-fn attribution_text(out: &mut Lines, said: &AttributionSummary) {
-    let failed = said.kernel + said.errno;
-    let rest: Vec<String> = said.unattributed.iter().map(|(why, count)| format!("{count} {}", why.words())).collect();
-    let rest = if rest.is_empty() { String::new() } else { format!("; {}", rest.join(", ")) };
-    out.line(format!("attribution the kernel itself named {} of {failed} failed operations{rest}", said.kernel));
-    let apart = &said.oracle_disagrees;
-    if apart.count == 0 {
-        return;
-    }
-    out.marked(&color::on_stdout(color::BAD, "oracle_disagrees:"), " kernel and model name different rights");
-    for row in apart.rows.iter().take(SHOWN) {
-        let model = if row.model.is_empty() { "nothing".to_owned() } else { row.model.join(", ") };
-        let id = &row.expectation_id;
-        out.line(format!("  {id}  missing: {} by the kernel, {model} by the model", row.kernel.join(", ")));
-    }
-    if apart.count > SHOWN as u64 {
-        out.line(format!("  … and {} more", apart.count - SHOWN as u64));
-    }
 }
 
 /// Every waiver about a row of the run: those that are findings by themselves first.
@@ -425,16 +405,10 @@ mod tests {
     #[test]
     fn a_right_that_kernel_and_model_name_differently_is_a_finding() {
         let mut said = outcome(3, 0, 0, 0);
-        said.attribution = Some(AttributionSummary { kernel: 3, records: 3, ..AttributionSummary::default() });
+        said.attribution = Some(AttributionSummary::default());
         assert_eq!(exit_of(&said), Exit::Done);
-        let mut apart = said.attribution.clone().unwrap();
-        apart.oracle_disagrees.count = 1;
-        said.attribution = Some(apart);
+        said.attribution.as_mut().unwrap().oracle_disagrees.count = 1;
         assert_eq!(exit_of(&said), Exit::Mismatch);
-        let mut out = Lines::default();
-        attribution_text(&mut out, said.attribution.as_ref().unwrap());
-        let text = out.as_str();
-        assert!(text.contains("named 3 of 3 failed operations") && text.contains("oracle_disagrees"), "{text}");
     }
 
     #[test]

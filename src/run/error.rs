@@ -52,7 +52,7 @@ pub enum RunError {
     /// The kernel would say nothing of this run.
     #[error("`--attribute` would name no denial: {why}")]
     AttributionUnused {
-        /// Why.
+        /// Why, as a sentence without its end.
         why: &'static str,
     },
     /// The plan executes programs that are not this program's own, and nobody agreed to that.

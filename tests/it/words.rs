@@ -20,6 +20,7 @@ const SHARED: &[(&str, &[&str], &str)] = &[
     ("Sole", &["sys/darwin/native/sole.rs", "sys/linux/sole.rs"], EACH),
     ("Stat", &["sys/darwin/native/path.rs", "sys/linux/path.rs"], EACH),
     ("Terminal", &["launcher/lane/outside_objects.rs", "launcher/lane/outside_objects_macos.rs"], EACH),
+    ("AuditListener", &["audit/listener.rs", "audit/listener_absent.rs"], "the same where there is none"),
     ("ReadyRuleset", &["enforce/landlock.rs", "enforce/landlock_absent.rs"], "the same where it cannot be enforced"),
 ];
 

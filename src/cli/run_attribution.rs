@@ -1,9 +1,11 @@
 //! What `run --attribute` adds to the end of a run, for people.
 
 use super::color;
-use super::run_findings::SHOWN;
 use crate::base::printable::Lines;
 use crate::record::attribution::AttributionSummary;
+
+/// How many rows are listed on which kernel and model part.
+const SHOWN: usize = 20;
 
 /// What the kernel itself said, and where the model says otherwise.
 pub(super) fn append(out: &mut Lines, said: &AttributionSummary) {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::message::AuditRecord;
-use crate::record::attribution::{Attribution, KernelDenial, Unattributed};
+use crate::record::attribution::{KernelAttribution, KernelDenial, Unattributed};
 
 /// How many domains are kept at a time. Each probe has one for each layer of its policy, and only those under way are waited for.
 const MOST_DOMAINS: usize = 1024;
@@ -86,19 +86,19 @@ impl DenialCollector {
 
 /// What the denials of a probe process say of its operation, which failed. `looks_at_process`: the operation itself is to look
 /// at another process.
-pub(super) fn attribution(denials: Option<Vec<HeardDenial>>, looks_at_process: bool) -> Attribution {
+pub(super) fn attribution(denials: Option<Vec<HeardDenial>>, looks_at_process: bool) -> KernelAttribution {
     // Each probe looks at the process that started it as soon as its policy is in force, and has to be refused: so a first
     // record is owed by every one of them. Where the process file system hides processes, one look is several records.
     let armed = denials.as_ref().and_then(|denials| denials.first()).filter(|first| first.is_look_at_process());
     let (Some(denials), Some(first)) = (&denials, armed) else {
-        return Attribution::by_errno(Unattributed::NotArmed);
+        return KernelAttribution::by_errno(Unattributed::NotArmed);
     };
     let same = |heard: &&HeardDenial| heard.is_look_at_process() && heard.opid == first.opid;
     let looks = denials.iter().take_while(same).count();
     // An operation that looks at that same process owes the last of them.
     let own = if looks_at_process && looks == denials.len() { looks.max(2) - 1 } else { looks };
     let rest = denials[own..].iter().map(|heard| heard.denial.clone());
-    Attribution::by_kernel(rest).unwrap_or_else(|| Attribution::by_errno(Unattributed::NoRecord))
+    KernelAttribution::by_kernel(rest).unwrap_or_else(|| KernelAttribution::by_errno(Unattributed::NoRecord))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::collector::{DenialCollector, attribution};
 use super::keeper::HeldAudit;
 use super::refusal::AuditRefusal;
 use super::wire::{AuditControl, AuditReader};
-use crate::record::attribution::{Attribution, AttributionSetup, SINCE_ABI, Unattributed};
+use crate::record::attribution::{AttributionSetup, KernelAttribution, SINCE_ABI, Unattributed};
 
 /// What a run hears of the kernel's denials. While it lives, the audit is on; then it is as it was before.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl AuditListener {
     }
 
     /// What the kernel said of a process whose operation failed, and which has ended. Nothing of it is kept.
-    pub fn attribute(&self, probe: EndedProbe) -> Attribution {
+    pub fn attribute(&self, probe: EndedProbe) -> KernelAttribution {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         // Whatever went wrong on the way, this is not all.
         if !heard.catch_up().unwrap_or(false) {
@@ -74,7 +74,7 @@ impl AuditListener {
         }
         let denials = heard.denials.take(probe.pid, (probe.started_at_unix_s * 1000.0) as u64);
         if self.losses() != probe.losses_before {
-            return Attribution::by_errno(Unattributed::Lost);
+            return KernelAttribution::by_errno(Unattributed::Lost);
         }
         attribution(denials, probe.looks_at_process)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::EndedProbe;
 use super::refusal::AuditRefusal;
-use crate::record::attribution::{Attribution, AttributionSetup};
+use crate::record::attribution::{AttributionSetup, KernelAttribution};
 
 /// A listener, of which there is none here.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl AuditListener {
     }
 
     /// What the kernel said.
-    pub fn attribute(&self, _: EndedProbe) -> Attribution {
+    pub fn attribute(&self, _: EndedProbe) -> KernelAttribution {
         match self.0 {}
     }
 }

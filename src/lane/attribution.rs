@@ -2,7 +2,7 @@
 
 use crate::audit::{AuditListener, EndedProbe};
 use crate::policy::PolicyValue;
-use crate::record::attribution::Attribution;
+use crate::record::attribution::KernelAttribution;
 use crate::record::driver_info::TargetKind;
 use crate::record::report::OperationReport;
 use crate::record::row::ProbeRow;
@@ -16,7 +16,7 @@ pub(super) fn heard(
     row: &ProbeRow,
     policy: Option<&PolicyValue>,
     reply: &Reply,
-) -> Option<Attribution> {
+) -> Option<KernelAttribution> {
     let (Some(PolicyValue::Landlock(_)), Some(pid)) = (policy, reply.pid) else { return None };
     // Of every probe, so that what is heard is taken from the socket and forgotten again.
     let said = listener.attribute(EndedProbe {

@@ -16,7 +16,7 @@ pub const SINCE_ABI: i32 = 7;
 /// a Landlock policy and the run listened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Attribution {
+pub struct KernelAttribution {
     /// Who says that it was the policy.
     pub level: AttributionLevel,
     /// Why nobody but the error number does; present exactly with level `errno`.
@@ -80,23 +80,23 @@ impl Unattributed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelDenial {
-    /// As in [`Attribution`], and not empty.
+    /// As in [`KernelAttribution`], and not empty.
     pub blockers: Vec<String>,
-    /// As in [`Attribution`].
+    /// As in [`KernelAttribution`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// As in [`Attribution`].
+    /// As in [`KernelAttribution`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dev: Option<String>,
-    /// As in [`Attribution`].
+    /// As in [`KernelAttribution`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ino: Option<u64>,
-    /// As in [`Attribution`].
+    /// As in [`KernelAttribution`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }
 
-impl Attribution {
+impl KernelAttribution {
     /// What these denials say, which are those of the operation in their order. `None`: there is none.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "no other kernel says anything"))]
     pub fn by_kernel(denials: impl IntoIterator<Item = KernelDenial>) -> Option<Self> {
@@ -245,7 +245,7 @@ impl AttributionSummary {
         &mut self,
         profile: &ProfileId,
         expectation: &ExpectationId,
-        said: &Attribution,
+        said: &KernelAttribution,
         model: Option<Vec<String>>,
     ) {
         match said.unattributed {
@@ -292,41 +292,41 @@ mod tests {
 
     #[test]
     fn a_level_says_what_it_demands_and_no_more() {
-        let kernel = Attribution::by_kernel([denial(&["fs.read_file"]), denial(&["fs.refer"])]).unwrap();
+        let kernel = KernelAttribution::by_kernel([denial(&["fs.read_file"]), denial(&["fs.refer"])]).unwrap();
         assert!(kernel.is_well_formed() && kernel.records() == 2);
         assert_eq!(kernel.all_blockers().collect::<Vec<_>>(), ["fs.read_file", "fs.refer"]);
-        assert_eq!(Attribution::by_kernel([]), None);
+        assert_eq!(KernelAttribution::by_kernel([]), None);
         for why in [Unattributed::NoRecord, Unattributed::NotArmed, Unattributed::Lost] {
-            let errno = Attribution::by_errno(why);
+            let errno = KernelAttribution::by_errno(why);
             assert!(errno.is_well_formed() && errno.records() == 0);
-            assert!(!Attribution { blockers: vec!["ptrace".into()], ..errno.clone() }.is_well_formed());
-            assert!(!Attribution { unattributed: None, ..errno.clone() }.is_well_formed());
-            assert!(!Attribution { level: AttributionLevel::Kernel, ..errno }.is_well_formed());
+            assert!(!KernelAttribution { blockers: vec!["ptrace".into()], ..errno.clone() }.is_well_formed());
+            assert!(!KernelAttribution { unattributed: None, ..errno.clone() }.is_well_formed());
+            assert!(!KernelAttribution { level: AttributionLevel::Kernel, ..errno }.is_well_formed());
         }
-        assert!(!Attribution { blockers: Vec::new(), ..kernel.clone() }.is_well_formed());
-        assert!(!Attribution { further: vec![denial(&[])], ..kernel.clone() }.is_well_formed());
-        assert!(!Attribution { level: AttributionLevel::Errno, ..kernel }.is_well_formed());
+        assert!(!KernelAttribution { blockers: Vec::new(), ..kernel.clone() }.is_well_formed());
+        assert!(!KernelAttribution { further: vec![denial(&[])], ..kernel.clone() }.is_well_formed());
+        assert!(!KernelAttribution { level: AttributionLevel::Errno, ..kernel }.is_well_formed());
     }
 
     #[test]
     fn blockers_have_to_be_among_those_that_the_model_names() {
         let (profile, expectation) = ("p".parse().unwrap(), "e".parse().unwrap());
-        let count = |said: &Attribution, model: Option<&[&str]>| {
+        let count = |said: &KernelAttribution, model: Option<&[&str]>| {
             let mut summary = AttributionSummary::default();
             let model = model.map(|names| names.iter().map(|one| (*one).to_owned()).collect());
             summary.add(&profile, &expectation, said, model);
             summary
         };
-        let said = Attribution::by_kernel([denial(&["fs.read_file"])]).unwrap();
+        let said = KernelAttribution::by_kernel([denial(&["fs.read_file"])]).unwrap();
         assert_eq!(count(&said, Some(&["fs.read_file", "fs.write_file"])).oracle_disagrees.count, 0);
         assert_eq!(count(&said, None).oracle_disagrees.count, 0, "it is not certain");
         let other = count(&said, Some(&["fs.write_file"]));
         assert_eq!((other.kernel, other.records, other.oracle_disagrees.count), (1, 1, 1));
         assert_eq!(other.oracle_disagrees.rows[0].kernel, ["fs.read_file"]);
         assert_eq!(count(&said, Some(&[])).oracle_disagrees.count, 1, "the model lets it through");
-        let both = Attribution::by_kernel([denial(&["fs.read_file"]), denial(&["fs.refer"])]).unwrap();
+        let both = KernelAttribution::by_kernel([denial(&["fs.read_file"]), denial(&["fs.refer"])]).unwrap();
         assert_eq!(count(&both, Some(&["fs.read_file"])).oracle_disagrees.rows[0].kernel, ["fs.read_file", "fs.refer"]);
-        let errno = count(&Attribution::by_errno(Unattributed::Lost), Some(&[]));
+        let errno = count(&KernelAttribution::by_errno(Unattributed::Lost), Some(&[]));
         assert_eq!((errno.errno, errno.oracle_disagrees.count), (1, 0));
         assert_eq!(errno.unattributed, [(Unattributed::Lost, 1)].into());
     }

@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
-use super::attribution::Attribution;
+use super::attribution::KernelAttribution;
 use super::callout::CheckRequest;
 use super::ending::Ending;
 use super::fixture::ListenerKind;
@@ -121,7 +121,7 @@ row_and_repetition! { @ [] [] []
         /// What the kernel said of its failed operation (`--attribute`). Absent where none failed under a Landlock policy, and
         /// where the run did not listen.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub attribution: Option<Attribution>,
+        pub attribution: Option<KernelAttribution>,
     }
     row {
         /// What it was to ask `sandbox_check` before the operation (macOS). Kept also where it never came to that.

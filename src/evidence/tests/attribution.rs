@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use crate::evidence::testing::{Bench, refused, tiny_plan};
-use crate::record::attribution::{Attribution, AttributionSetup, AuditState, KernelDenial, Unattributed};
+use crate::record::attribution::{AttributionSetup, AuditState, KernelAttribution, KernelDenial, Unattributed};
 use crate::record::fixture::{FixtureEntry, FixtureKind};
 use crate::record::layout;
 
-fn named(blocker: &str) -> Attribution {
+fn named(blocker: &str) -> KernelAttribution {
     let denial = KernelDenial { blockers: vec![blocker.into()], path: None, dev: None, ino: None, port: None };
-    Attribution::by_kernel([denial]).unwrap()
+    KernelAttribution::by_kernel([denial]).unwrap()
 }
 
 /// A run that listened, with what was heard of the row that is refused.
-fn listened(said: Option<Attribution>) -> Bench {
+fn listened(said: Option<KernelAttribution>) -> Bench {
     let mut plan = tiny_plan();
     plan.profiles[0].probes[1].fixtures = Arc::new([FixtureEntry::new("secret.txt", FixtureKind::File)]);
     let mut bench = Bench::new(plan);
@@ -29,7 +29,7 @@ fn rows_are_counted_by_who_says_that_it_was_the_policy() {
     let (_, outcome) = listened(Some(named("fs.read_file"))).derive();
     let said = outcome.attribution.unwrap();
     assert_eq!((said.kernel, said.errno, said.records, said.oracle_disagrees.count), (1, 0, 1, 0));
-    let (_, outcome) = listened(Some(Attribution::by_errno(Unattributed::NoRecord))).derive();
+    let (_, outcome) = listened(Some(KernelAttribution::by_errno(Unattributed::NoRecord))).derive();
     let said = outcome.attribution.unwrap();
     assert_eq!((said.kernel, said.errno, said.unattributed[&Unattributed::NoRecord]), (0, 1, 1));
     let (files, outcome) = Bench::new(tiny_plan()).derive();

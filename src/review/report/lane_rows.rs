@@ -9,7 +9,7 @@ use serde_json::de::IoRead;
 use serde_json::{Deserializer, StreamDeserializer};
 
 use crate::bundle::{ArtifactError, Bundle, Verified};
-use crate::record::attribution::Attribution;
+use crate::record::attribution::KernelAttribution;
 use crate::record::events::EventView;
 use crate::record::layout;
 use crate::record::opinions::ModelOpinion;
@@ -28,7 +28,7 @@ pub(super) struct LaneRowFacts {
     pub(super) launcher: Option<LauncherFacts>,
     /// What the kernel said of its failed operation.
     #[serde(default)]
-    pub(super) attribution: Option<Attribution>,
+    pub(super) attribution: Option<KernelAttribution>,
 }
 
 /// What a report takes of a launcher.

@@ -4,7 +4,7 @@ use super::lane_rows::{LaneRowFacts, OracleFacts};
 use super::places::PlaceFinder;
 use crate::evidence::{JudgedWaiver, WaiverStanding, Waivers};
 use crate::evidence::{opinions, remedies};
-use crate::record::attribution::Attribution;
+use crate::record::attribution::KernelAttribution;
 use crate::record::events::EventView;
 use crate::record::opinions::{ModelOpinion, Opinions, SourcePlace};
 use crate::record::outcome::Decision;
@@ -75,7 +75,7 @@ pub(in crate::review) struct ReportRow {
     /// What the launcher has left in the workspace.
     pub(super) residue: Vec<String>,
     /// What the kernel itself said of its failed operation, if the run listened.
-    pub(super) attribution: Option<Attribution>,
+    pub(super) attribution: Option<KernelAttribution>,
     /// What its author, the kernel and the model say.
     pub(super) opinions: Opinions,
     /// Where its expectation stands.

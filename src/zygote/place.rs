@@ -27,7 +27,7 @@ impl Place {
     ///
     /// Where that is refused, by a filter of system calls or a security module, nothing is bound, then and later.
     pub fn settle(&mut self) {
-        if self.jobs == 0 && self.allowed.is_some() && !Cpus::here().is_some_and(|here| here.run_on().is_ok()) {
+        if self.jobs == 0 && self.allowed.is_some() && Cpus::here().is_none_or(|here| here.run_on().is_err()) {
             self.allowed = None;
         }
         self.jobs += 1;

@@ -167,7 +167,7 @@ fn a_folder_is_computed_again_and_believed_only_while_its_digests_hold() {
         ("outputs/r", "s"),
         ("outputs/more", ""),
         ("ending.json", "{}"),
-        ("ending.json", &ending.replace(&one.identity(), &"0".repeat(64))),
+        ("ending.json", &ending.replace(one.identity(), &"0".repeat(64))),
         ("ending.json", &ending.replace("system_ending.v1", "system_ending.v2")),
     ] {
         assert_eq!(spoilt(file, bytes), Some(4), "{file}");

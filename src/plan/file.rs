@@ -13,7 +13,8 @@ use crate::policy::PolicyMode;
 use crate::record::fixture::FixtureEntry;
 use crate::record::run_identity::Waiver;
 
-pub use super::probe_entry::{EVERY_CONTROL, ProbeEntry, ProbeManner};
+pub use super::probe_entry::{ProbeEntry, ProbeManner};
+pub use super::written_probe::EVERY_CONTROL;
 pub use crate::record::world::HOME_WORLD;
 
 /// Format of a plan.

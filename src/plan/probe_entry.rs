@@ -12,15 +12,12 @@ use compact_str::CompactString;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::written_probe::WrittenProbe;
+use super::written_probe::{EVERY_CONTROL, WrittenProbe};
 use crate::base::ids::{ExpectationId, ProbeId};
 use crate::record::action::BindMount;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::launcher::{Mechanism, Names};
 use crate::record::outcome::{Expectation, Lane};
-
-/// The controls that a probe supports which names none.
-pub const EVERY_CONTROL: [&str; 3] = ["baseline", "allow_default", "deny_default"];
 
 /// One probe. What stands in its [`ProbeManner`] reads, and is changed, as if it were the probe's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

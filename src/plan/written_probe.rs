@@ -6,13 +6,15 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::probe_entry::EVERY_CONTROL;
 use crate::base::ids::{ExpectationId, ProbeId};
 use crate::base::json::present;
 use crate::record::action::BindMount;
 use crate::record::fixture::{FixtureEntry, ListenerSpec};
 use crate::record::launcher::Mechanism;
 use crate::record::outcome::Expectation;
+
+/// The controls that a probe supports which names none.
+pub const EVERY_CONTROL: [&str; 3] = ["baseline", "allow_default", "deny_default"];
 
 /// One probe. Keys after `filter_type` are ours; the reference's documents do without them.
 #[derive(Debug, Clone, Serialize, Deserialize)]

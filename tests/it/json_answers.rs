@@ -129,7 +129,7 @@ fn cases(out: &Path, folder: &Path) -> Vec<Case> {
             "identity seal",
             &["--from", "docs/examples/support-agent/run.json", "--out", &at("sealed")],
             "refusal",
-            2,
+            3,
         ),
         case("explain", &[], "reasons", 0),
         case("explain", &["not_clean_channel"], "reasons", 0),

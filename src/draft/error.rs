@@ -16,7 +16,7 @@ pub enum DraftError {
     /// The command could not be started.
     #[error("the command `{command}` could not be started in `{}`: {why}", folder.display())]
     Command {
-        /// Its first word.
+        /// The first word of its command line, as it was given.
         command: String,
         /// Where it was started.
         folder: PathBuf,

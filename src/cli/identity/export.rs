@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::super::exit::{Exit, Failure};
 use super::super::out::Destination;
 use super::super::ui::Ui;
+use super::failures::failure;
 use crate::base::json_out;
 use crate::bundle::verify_identity;
 use crate::identity;
@@ -42,7 +43,7 @@ enum StandardName {
 /// Does it.
 pub(super) fn run(args: &IdentityExportArgs, ui: &mut Ui) -> Result<Exit, Failure> {
     let destination = Destination::of(&args.out)?;
-    let declaration = verify_identity::read(&args.bundle).map_err(super::failure)?;
+    let declaration = verify_identity::read(&args.bundle).map_err(failure)?;
     if let Some(flaw) = identity::verify_against_itself(&declaration).first() {
         return Err(Failure::new(
             Exit::BundleInvalid,

@@ -3,6 +3,7 @@
 mod declare_from;
 mod draft;
 mod export;
+mod failures;
 pub(super) mod roots;
 mod seal;
 mod shown;
@@ -13,19 +14,19 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
-use super::failures::load_failure;
 use super::run::{RunChoices, own_executable, run_failure};
 use super::ui::Ui;
 use crate::base::digest::Digest;
 use crate::base::ids::RunId;
 use crate::base::printable::path_text;
-use crate::bundle::verify_identity::{self, VerifyIdentityError};
+use crate::bundle::verify_identity;
 use crate::identity::{self, Discrepancy};
 use crate::lane::cancel::Cancel;
 use crate::record::identity::{Declaration, DeclarationPart, SYSTEM_DECLARATION_SCHEMAS};
 use crate::record::open_item::open_items;
 use crate::record::open_word::OpenWord;
 use crate::run;
+use failures::failure;
 use roots::NamedRootArgs;
 
 /// Format of `identity verify --json`. 1: first release.
@@ -237,21 +238,5 @@ fn list(name: &str, values: impl Iterator<Item = String>, ui: &mut Ui) {
     for (n, value) in values.enumerate() {
         let width = name.len().max(9) + 1;
         ui.line(format!("{:<width$}{value}", if n == 0 { name } else { "" }));
-    }
-}
-
-fn failure(error: VerifyIdentityError) -> Failure {
-    match error {
-        VerifyIdentityError::Sources(_) | VerifyIdentityError::Canon(_) => Failure::new(Exit::InputRefused, error),
-        VerifyIdentityError::Document(error) => load_failure(*error),
-        VerifyIdentityError::NeedsDocument { .. }
-        | VerifyIdentityError::NoSuchDocument { .. }
-        | VerifyIdentityError::OfRun { .. }
-        | VerifyIdentityError::Folder(_) => Failure::new(Exit::Usage, error),
-        VerifyIdentityError::NotSealed { .. } | VerifyIdentityError::Format { .. } => {
-            Failure::new(Exit::BundleInvalid, error)
-        }
-        _ => Failure::new(Exit::BundleInvalid, error)
-            .hint("`sandproof validate-bundle --bundle DIR` says what is wrong with a bundle"),
     }
 }

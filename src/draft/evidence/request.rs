@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::EvidenceKind;
+use super::kind::EvidenceKind;
 use super::record::{ForeignRecord, literal, state_model, text};
 use crate::draft::document::DeclarationDraft;
 

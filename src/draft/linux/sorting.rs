@@ -40,7 +40,7 @@ pub(super) struct SortedPaths {
     pub undeclarable: BTreeMap<PathBuf, &'static str>,
 }
 
-/// Who sorts.
+/// The state of sorting: what was seen, and what is found so far.
 struct Sorting<'s> {
     seen: &'s Observation,
     home: &'s Path,

@@ -26,7 +26,7 @@ pub enum CallStop {
     Begins {
         /// Which one it is.
         number: i64,
-        /// Its arguments.
+        /// Its six arguments, those included that it does not take.
         arguments: [u64; 6],
     },
     /// It has ended, with this value, or error number.

@@ -245,6 +245,7 @@ mod tests {
             "op_runtime_summary",
             "promotion_packet",
             "runtime_links",
+            "sealed_folders",
             "sealed_inputs",
             "system_ending",
             "worker_job",

@@ -222,15 +222,20 @@ pub(super) fn inner(one: &InnerDifference) -> String {
     format!("{}{shown}", place.join(" "))
 }
 
-/// What can be said of an output that differs.
-pub(super) fn output_explanation(outputs: &OutputComparison, explanation: &Explanation, changes: &[Change]) -> String {
+/// The changes that an explanation names, in words.
+fn candidates(explanation: &Explanation, changes: &[Change]) -> String {
     let names: Vec<String> = explanation
         .candidates
         .iter()
         .map(|id| changes.iter().find(|change| change.id == *id).map_or(id.as_str(), |change| &change.what))
         .map(|name| printable(name).into_owned())
         .collect();
-    let names = names.join("; ");
+    names.join("; ")
+}
+
+/// What can be said of an output that differs.
+pub(super) fn output_explanation(outputs: &OutputComparison, explanation: &Explanation, changes: &[Change]) -> String {
+    let names = candidates(explanation, changes);
     match explanation.finding {
         ExplanationGrade::OnlyDifference => format!("the only declared difference: {names}"),
         ExplanationGrade::Candidates | ExplanationGrade::NoneReaches => {
@@ -254,14 +259,7 @@ pub(super) fn row(flip: &Flip) -> String {
 
 /// What can be said of a row that differs. Never more than the data supports.
 pub(super) fn explanation(flip: &Flip, changes: &[Change]) -> String {
-    let names: Vec<String> = flip
-        .explanation
-        .candidates
-        .iter()
-        .map(|id| changes.iter().find(|change| change.id == *id).map_or(id.as_str(), |change| &change.what))
-        .map(|name| printable(name).into_owned())
-        .collect();
-    let names = names.join("; ");
+    let names = candidates(&flip.explanation, changes);
     let mut text = match flip.explanation.finding {
         ExplanationGrade::OnlyDifference => format!("the only declared difference that can reach it: {names}"),
         ExplanationGrade::Candidates if flip.explanation.candidates.len() == 1 => {

@@ -32,13 +32,17 @@ pub trait FolderSink {
     ///
     /// # Errors
     /// If it cannot be kept.
-    fn folder(&mut self, path: &Path) -> io::Result<()>;
+    fn folder(&mut self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
 
     /// A plain file, which `opened` is: the place for the very bytes that are digested, if they are to be kept.
     ///
     /// # Errors
     /// If there can be no such place.
-    fn file(&mut self, path: &Path, executable: bool, opened: &File) -> io::Result<Option<File>>;
+    fn file(&mut self, _path: &Path, _executable: bool, _opened: &File) -> io::Result<Option<File>> {
+        Ok(None)
+    }
 
     /// The digest of the file that came last.
     fn digested(&mut self, _digest: Digest) {}
@@ -47,7 +51,9 @@ pub trait FolderSink {
     ///
     /// # Errors
     /// If it cannot be kept.
-    fn link(&mut self, path: &Path, text: &OsStr) -> io::Result<()>;
+    fn link(&mut self, _path: &Path, _text: &OsStr) -> io::Result<()> {
+        Ok(())
+    }
 
     /// All that was found, by path, when the digest is known.
     fn rows(&mut self, _entries: BTreeMap<Vec<u8>, DigestedEntry>) {}
@@ -57,19 +63,7 @@ pub trait FolderSink {
 #[derive(Debug)]
 pub struct NoCopy;
 
-impl FolderSink for NoCopy {
-    fn folder(&mut self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn file(&mut self, _path: &Path, _executable: bool, _opened: &File) -> io::Result<Option<File>> {
-        Ok(None)
-    }
-
-    fn link(&mut self, _path: &Path, _text: &OsStr) -> io::Result<()> {
-        Ok(())
-    }
-}
+impl FolderSink for NoCopy {}
 
 /// The digest of everything in the folder at `root`. The folder itself may be reached through links; below it none is
 /// followed.
@@ -95,18 +89,6 @@ pub fn folder_rows(root: &Path) -> Result<(FolderDigest, BTreeMap<Vec<u8>, Diges
 struct RowsAlone(BTreeMap<Vec<u8>, DigestedEntry>);
 
 impl FolderSink for RowsAlone {
-    fn folder(&mut self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn file(&mut self, _path: &Path, _executable: bool, _opened: &File) -> io::Result<Option<File>> {
-        Ok(None)
-    }
-
-    fn link(&mut self, _path: &Path, _text: &OsStr) -> io::Result<()> {
-        Ok(())
-    }
-
     fn rows(&mut self, entries: BTreeMap<Vec<u8>, DigestedEntry>) {
         self.0 = entries;
     }

@@ -65,18 +65,6 @@ pub(super) struct ItemPlacing<'a> {
 pub(super) struct ListingAlone(pub Option<ListedFolder>);
 
 impl FolderSink for ListingAlone {
-    fn folder(&mut self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn file(&mut self, _path: &Path, _executable: bool, _opened: &File) -> io::Result<Option<File>> {
-        Ok(None)
-    }
-
-    fn link(&mut self, _path: &Path, _text: &OsStr) -> io::Result<()> {
-        Ok(())
-    }
-
     fn rows(&mut self, entries: BTreeMap<Vec<u8>, DigestedEntry>) {
         self.0 = Some(ListedFolder::of(String::new(), &entries));
     }

@@ -106,7 +106,7 @@ impl SealedRun {
         let value = self.outputs.get(output)?;
         let digest = value.get("digest")?.as_str()?.strip_prefix("sha256:")?.parse().ok()?;
         let path = match output.strip_prefix("out/") {
-            Some(_) => self.folder.join(OUTPUTS).join(output.strip_prefix("out/")?),
+            Some(inside) => self.folder.join(OUTPUTS).join(inside),
             None => self.folder.join(output),
         };
         // What was changed since it was read is not shown.

@@ -6,7 +6,7 @@ use crate::record::opinions::Opinions;
 use crate::record::outcome::Decision;
 use crate::record::run_diff::{
     Change, Comparability, Declarations, DifferingItem, Explanation, ExplanationGrade, Flip, FlipOpinions,
-    InnerDifference, LaneDiff, OutputComparison, RowInput, RowVerdict, RunDiff, ShownValue,
+    InnerDifference, InnerDifferences, LaneDiff, OutputComparison, RowInput, RowVerdict, RunDiff, ShownValue,
 };
 
 /// How many rows that differ a text lists. JSON lists more.
@@ -220,6 +220,12 @@ pub(super) fn inner(one: &InnerDifference) -> String {
         format!(": {} -> {}", self::value(one.a.as_ref()), self::value(one.b.as_ref()))
     };
     format!("{}{shown}", place.join(" "))
+}
+
+/// How many places within a file or folder are not printed; `None`: all are.
+pub(super) fn more_places(found: &InnerDifferences) -> Option<String> {
+    let more = found.within.len().saturating_sub(MAX_PRINTED) as u64 + found.within_unlisted;
+    (more > 0).then(|| format!("and {}", counted(more, "more place")))
 }
 
 /// The changes that an explanation names, in words.

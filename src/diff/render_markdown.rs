@@ -133,9 +133,8 @@ fn within(found: &InnerDifferences) -> String {
         lines.extend(Some(escape(&phrases::inner(one))).filter(|place| !place.is_empty()));
         lines.extend(one.lines.iter().map(|line| code(&format!("{} {}", line.side.sign(), line.text))));
     }
-    let more = found.within.len().saturating_sub(MAX_PRINTED) as u64 + found.within_unlisted;
-    if more > 0 {
-        lines.push(format!("and {}", phrases::counted(more, "more place")));
+    if let Some(more) = phrases::more_places(found) {
+        lines.push(more);
     }
     lines.join("<br>")
 }

@@ -110,9 +110,8 @@ fn within(out: &mut IndentedLines, level: usize, found: &InnerDifferences) {
         }
         one.lines.iter().for_each(|line| out.line(level, &format!("{} {}", line.side.sign(), line.text)));
     }
-    let more = found.within.len().saturating_sub(MAX_PRINTED) as u64 + found.within_unlisted;
-    if more > 0 {
-        out.line(level, &format!("and {}", phrases::counted(more, "more place")));
+    if let Some(more) = phrases::more_places(found) {
+        out.line(level, &more);
     }
 }
 
